@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from editproof.harness.records.errors import UsageError
+from editproof.harness.records.errors import UsageError, plain_line
 
 Mark = Literal["good", "bad", "skip"]
 
@@ -100,7 +100,8 @@ def find_commits(repository: Path, good: str, bad: str) -> tuple[str, str]:
 
 def describe_commit(repository: Path, commit: str) -> str:
     """`1a2b3c4d5e inpaint: a faster fill (Ada, 2026-11-02)`."""
-    return run_git(repository, "log", "-1", "--format=%h %s (%an, %as)", "--abbrev=10", commit)
+    form = "--format=%h %s (%an, %as)"
+    return plain_line(run_git(repository, "log", "-1", form, "--abbrev=10", commit))
 
 
 def run_git(folder: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
@@ -109,7 +110,9 @@ def run_git(folder: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str
 
     plain = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
     try:  # a hook's GIT_DIR would be another repository
-        done = subprocess.run(command, capture_output=True, text=True, env=plain, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=plain, check=False
+        )
     except OSError as error:
         raise UsageError(f"git could not be run: {error.strerror}. Install it") from error
     if done.returncode not in codes:

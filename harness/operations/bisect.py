@@ -81,7 +81,7 @@ class BisectAnswer:
     case: Case
     sign: Sign
     commits: tuple[str, ...]
-    """The first bad one; of several, all but the last could not be tried."""
+    """The first bad one; of several, all but the newest, which is first, could not be tried."""
     described: tuple[str, ...]
     """Each of them in a line."""
     stage: str
@@ -218,7 +218,13 @@ def _build(setup: str, folder: Path) -> None:
     if not setup:
         return
     done = subprocess.run(  # noqa: S602 - the user's own command line
-        setup, shell=True, cwd=folder, capture_output=True, text=True, check=False
+        setup,
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         last = plain_line(f"{done.stdout}\n{done.stderr}".strip().rpartition("\n")[2])

@@ -72,7 +72,7 @@ def export_openmetrics(folder: Path | None, out: Path, project: Project) -> int:
     )
     for score in scores:
         margins.labels(night.suite, score.family, score.model, score.aspect).set(score.margins)
-    write_atomically(out, generate_latest(registry))
+    write_atomically(out, generate_latest(registry))  # type: ignore[no-untyped-call]
     return len(scores)
 
 

@@ -56,7 +56,7 @@ def find_change(nights: Sequence[Night], run: str) -> NightState | None:
     """The state of the night of that run, where it is not that of the night before; None: it is.
     Before the first night everything passed.
     """
-    place = next(place for place, night in enumerate(nights) if night.run == run)
+    place = max(place for place, night in enumerate(nights) if night.run == run)
     before = find_state(nights[place - 1]) if place else NightState.PASSES
     state = find_state(nights[place])
     return state if state is not before else None

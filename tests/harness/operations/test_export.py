@@ -98,7 +98,8 @@ def test_openmetrics_is_read_by_both_parsers(project: Path) -> None:
     out = project / "textfile" / "editproof.prom"
     done = export("openmetrics", "--out", str(out))
     text = out.read_text()
-    samples = {family.name: family.samples for family in read_openmetrics(text)}
+    families = read_openmetrics(text)  # type: ignore[no-untyped-call]
+    samples = {family.name: family.samples for family in families}
     assert {family.name: len(family.samples) for family in read_prometheus(text)} == {
         name: len(own) for name, own in samples.items()
     }
