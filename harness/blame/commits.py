@@ -81,21 +81,31 @@ def open_tree(repository: Path, commit: str, folder: Path) -> Iterator[CommitTre
 
 def find_repository(folder: Path) -> Path:
     """The top of the repository that holds a folder. Raises UsageError where none does."""
-    return Path(run_git(folder, "rev-parse", "--show-toplevel")).resolve()
+    top = run_git(folder, "rev-parse", "--show-toplevel", codes=(0, 128))
+    if not top:
+        raise UsageError(f"{folder} lies in no git repository. Start it where your commits are")
+    return Path(top).resolve()
 
 
 def find_commits(repository: Path, good: str, bad: str) -> tuple[str, str]:
     """Both commits by their whole hash. Raises UsageError where one is unknown, or where the good
     one is not before the bad one.
     """
-    names = [f"{name}^{{commit}}" for name in (good, bad)]
-    first, last = (run_git(repository, "rev-parse", "--verify", name) for name in names)
+    first, last = (_find_commit(repository, name) for name in (good, bad))
     before = run_git(repository, "merge-base", first, last, codes=(0, 1))
     if before != first or first == last:
         raise UsageError(
             f"--good {good} must be a commit before --bad {bad}, on the way to it. Name another"
         )
     return first, last
+
+
+def _find_commit(repository: Path, name: str) -> str:
+    asked = ("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
+    found = run_git(repository, *asked, codes=(0, 1, 128))
+    if not found:
+        raise UsageError(f"{repository} has no commit {name!r}. `git log` lists its commits")
+    return found
 
 
 def describe_commit(repository: Path, commit: str) -> str:

@@ -129,6 +129,13 @@ class _Bisection:
         self.runs[commit] = done
         return done
 
+    def run_end(self, tree: CommitTree, option: str, baseline: Run | None) -> Run:
+        """The same of a commit that the user named: without it there is nothing to look for."""
+        try:
+            return self.run(tree, baseline)
+        except (UsageError, IncompleteError) as error:
+            raise type(error)(f"{option} can't be run: {error}") from error
+
     def mark(self, tree: CommitTree, good: Run, is_bad: Callable[[Run, Run], bool]) -> Mark:
         """Run what is checked out, and note what it is."""
         commit = tree.commit
@@ -162,9 +169,10 @@ def bisect(
         open_tree(repository, good, scratch.path / "tree") as tree,
     ):
         bisection = _Bisection(suite, asked, project, repository, scratch.path)
-        accepted = bisection.run(tree, None)
+        accepted = bisection.run_end(tree, f"--good {asked.good}", None)
         tree.check_out(bad)
-        sign = _choose_sign(bisection.run(tree, accepted), accepted, case)
+        worse = bisection.run_end(tree, f"--bad {asked.bad}", accepted)
+        sign = _choose_sign(worse, accepted, case)
         bisection.tried += [TriedCommit(good, "good"), TriedCommit(bad, "bad")]
         for end in bisection.tried:
             report(end)
@@ -228,7 +236,8 @@ def _build(setup: str, folder: Path) -> None:
     )
     if done.returncode:
         last = plain_line(f"{done.stdout}\n{done.stderr}".strip().rpartition("\n")[2])
-        raise IncompleteError(f"--setup ended with exit code {done.returncode}: {last}")
+        said = last or "it printed nothing"
+        raise IncompleteError(f"--setup ended with exit code {done.returncode}: {said}")
 
 
 def _is_judged_worse(run: Run, _: Run) -> bool:

@@ -113,7 +113,7 @@ def test_what_can_t_be_built_or_run_is_skipped(repository: Path) -> None:
     assert answer["commits"] == [git(repository, "rev-parse", name(DARKER))]
     reasons = [one["reason"] for one in answer["tried"] if one["mark"] == "skip"]
     assert any("nowhere_to_be_found" in reason for reason in reasons)
-    assert "--setup ended with exit code 1: " in reasons
+    assert "--setup ended with exit code 1: it printed nothing" in reasons
 
 
 @pytest.mark.slow
@@ -140,3 +140,11 @@ def test_where_nothing_changed_it_says_so(repository: Path) -> None:
     done = run_editproof(repository, ["bisect", "logo/1", "--good", "HEAD~3", "--bad", "HEAD"], {})
     assert done.returncode == 2
     assert "logo/1 mine seed 42 is the same at both commits, bit for bit" in done.stderr
+
+
+@pytest.mark.slow
+def test_an_end_that_can_t_be_run_is_named(repository: Path) -> None:
+    ends = ["--good", "HEAD~3", "--bad", "HEAD"]
+    done = run_editproof(repository, ["bisect", "logo/1", *ends, "--setup", "false"], {})
+    assert done.returncode == 3
+    assert "--good HEAD~3 can't be run: --setup ended with exit code 1" in done.stderr
