@@ -117,7 +117,6 @@ def describe_commit(repository: Path, commit: str) -> str:
 def run_git(folder: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
     """What git prints. Raises UsageError where it ends with another exit code."""
     command = ["git", *NO_HOOKS, "-C", str(folder), *arguments]
-
     plain = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
     try:  # a hook's GIT_DIR would be another repository
         done = subprocess.run(
