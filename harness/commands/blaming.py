@@ -1,4 +1,4 @@
-"""`blame`: which stage did it."""
+"""`blame` and `bisect`: which stage did it, and which commit."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from editproof.harness.commands.common import (
     print_json,
     print_table,
 )
-from editproof.harness.records.wording import name_case, number
+from editproof.harness.records.wording import count_noun, name_case, number
 
 if TYPE_CHECKING:
     from editproof.harness.blame.outcome import Blame
+    from editproof.harness.operations.bisect import BisectAnswer, TriedCommit
 
 app = typer.Typer()
 
@@ -114,6 +115,79 @@ def blame(
             highlight=False,
             soft_wrap=True,
         )
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  editproof bisect logo/2 --good v1.4 --bad HEAD      that case of the newest run
+  editproof bisect logo/2 --good v1.4 --bad HEAD --setup "make -j4"
+                                                      build each commit first
+"""
+)
+def bisect(
+    case: Annotated[
+        str,
+        typer.Argument(
+            metavar="CASE", help="FAMILY/NAME, or an id from the report or the verdict."
+        ),
+    ],
+    good: Annotated[str, typer.Option(metavar="COMMIT", help="A commit that is good.")],
+    bad: Annotated[str, typer.Option(metavar="COMMIT", help="A later one that is bad.")],
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Run folder. Default: the newest.", show_default=False),
+    ] = None,
+    pipeline: Annotated[
+        str,
+        typer.Option(
+            metavar="PIPELINE", help="The pipeline. Default: the run's.", show_default=False
+        ),
+    ] = "",
+    setup: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help="Shell command that builds a commit. Where it fails, the commit is skipped.",
+            show_default=False,
+        ),
+    ] = "",
+    trust: Trusted = False,
+    as_json: Json = False,
+) -> None:
+    """Find the first commit of your repository that made a case worse, and the stage where it
+    differs.
+
+    Runs the case's scene alone, in a git worktree. Your branch and files stay as they are.
+    """
+    with errors(as_json, goes_on="Start it again: the cache keeps the edits that were made"):
+        from editproof.harness.operations.bisect import BisectRequest
+        from editproof.harness.operations.bisect import bisect as find_commit
+
+        asked = BisectRequest(case, good, bad, run, pipeline, setup, trust)
+        answer = find_commit(asked, find_project(), _print_nothing if as_json else _print_tried)
+        if as_json:
+            print_json(asdict(answer))
+            return
+        for line in _format_commits(answer):
+            console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_nothing(_: TriedCommit) -> None:
+    """JSON is printed in the end."""
+
+
+def _print_tried(one: TriedCommit) -> None:
+    typer.echo(f"{one.commit[:10]} {one.mark}{f': {one.reason}' if one.reason else ''}")
+
+
+def _format_commits(answer: BisectAnswer) -> Iterator[str]:
+    yield f"{name_case(answer.case)}, by {answer.sign}:"
+    head = "first bad commit" if len(answer.commits) == 1 else "the first bad commit is one of"
+    yield f"{head}: {'; '.join(answer.described)}"
+    if answer.stage:
+        yield f"first stage that differs: {answer.stage}"
+    yield f"{len(answer.tried)} runs for {count_noun(answer.between, 'commit')}"
 
 
 def _format_answer(answer: Blame) -> Iterator[str]:

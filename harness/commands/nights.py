@@ -112,11 +112,29 @@ def _finish_night(
         prune_runs([], project, baseline, dry_run=False)
     trends = show_history(suite, project)
     page = _write_page(trends, project.path(project.settings.history) / suite / "report", project)
+    if done.is_new:
+        _notify_of_change(done, trends, project)
     if as_json:
         print_json(_describe_night(done, page))
     elif not quiet:
         _show_night(done, trends, page)
     return int(run.verdict.exit_code) if run.verdict else ExitCode.INCOMPLETE
+
+
+def _notify_of_change(done: FinishedNight, trends: Trends, project: Project) -> None:
+    """Tell people where the verdict is not that of the night before. A failure is one line."""
+    from editproof.harness.operations.notify import find_change, notify
+    from editproof.harness.records.errors import IncompleteError
+    from editproof.reports.common.verdict import write_reason
+
+    settings, run = project.settings.notify, done.run
+    state = find_change(trends.nights, run.folder.name)
+    if not settings.urls or state is None or run.verdict is None:
+        return
+    try:
+        notify(state, trends.suite, write_reason(run.verdict), run.folder, settings)
+    except IncompleteError as error:
+        typer.echo(f"editproof: {error}", err=True)
 
 
 def _describe_night(done: FinishedNight, page: Path) -> dict[str, object]:

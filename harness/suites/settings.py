@@ -106,6 +106,17 @@ class ClusterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"silent_s must be from 1 to {MAX_TIMEOUT_S:g}")
 
 
+class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[notify]`: whom `editproof nightly` tells that the verdict changed."""
+
+    urls: tuple[str, ...] = ()
+    """Addresses as apprise reads them. `${NAME}` stands for an environment variable, so that no
+    secret is in the file.
+    """
+    link: str = ""
+    """Where people read the report; `{run}` is the run's name. Empty: its file."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set in the file."""
 
@@ -148,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a core.
     """
     cluster: ClusterSettings = ClusterSettings()
+    notify: NotifySettings = NotifySettings()
 
     def __post_init__(self) -> None:
         if self.jobs < 0:

@@ -297,6 +297,12 @@ def explain_verdict(verdict: Verdict) -> str:
     return _name_causes(found)
 
 
+def write_reason(verdict: Verdict) -> str:
+    """Why the verdict is what it is, in one sentence for people who have not seen the run."""
+    first = list_reasons(verdict)[:1]
+    return next(iter(first), explain_verdict(verdict) or sum_up(verdict)).rstrip(".")
+
+
 def describe_improvement(verdict: Verdict) -> str:
     """What a pass is the better for: `the fill is sharper in logo with ns`; empty: nothing."""
     if verdict.exit_code is not ExitCode.OK:

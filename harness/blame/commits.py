@@ -1,0 +1,130 @@
+"""Commits of the user's repository, checked out one after the other into a worktree of their own.
+
+`git bisect` chooses them: it knows merges and commits that can't be tried. Its state is the
+worktree's, so the user's own branch, files and bisection are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from editproof.harness.records.errors import UsageError, plain_line
+
+Mark = Literal["good", "bad", "skip"]
+
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+"""A hook on checking out would run for each commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTree:
+    """A worktree that goes from commit to commit."""
+
+    folder: Path
+
+    @property
+    def commit(self) -> str:
+        """What is checked out."""
+        return run_git(self.folder, "rev-parse", "HEAD")
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Commits of which the first bad one is one, the newest first."""
+        listed = run_git(
+            self.folder, "rev-list", "refs/bisect/bad", "--not", "--glob=refs/bisect/good-*"
+        )
+        return tuple(listed.split())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no candidate is left to try."""
+        known = run_git(
+            self.folder, "for-each-ref", "--format=%(objectname)", "refs/bisect"
+        ).split()
+        return set(self.candidates) <= set(known)
+
+    def check_out(self, commit: str) -> None:
+        """Check out a commit, and nothing that another one left behind."""
+        self._clean()
+        run_git(self.folder, "checkout", "-q", "--detach", commit)
+
+    def start(self, good: str, bad: str) -> None:
+        """Begin to look for the first bad commit, and check out the first one to try."""
+        self._clean()
+        run_git(self.folder, "bisect", "start", bad, good)
+
+    def mark(self, mark: Mark) -> None:
+        """Say what the commit is, and check out the next one to try."""
+        self._clean()
+        run_git(self.folder, "bisect", mark, codes=(0, 2))  # 2: all that are left were skipped
+
+    def _clean(self) -> None:
+        run_git(self.folder, "reset", "-q", "--hard")
+        run_git(self.folder, "clean", "-qxffd")
+
+
+@contextmanager
+def open_tree(repository: Path, commit: str, folder: Path) -> Iterator[CommitTree]:
+    """A worktree in a new folder, for as long as the block runs, however it ends."""
+    try:
+        run_git(repository, "worktree", "add", "-q", "--detach", str(folder), commit)
+        yield CommitTree(folder)
+    finally:
+        run_git(repository, "worktree", "remove", "--force", str(folder), codes=(0, 128))
+
+
+def find_repository(folder: Path) -> Path:
+    """The top of the repository that holds a folder. Raises UsageError where none does."""
+    top = run_git(folder, "rev-parse", "--show-toplevel", codes=(0, 128))
+    if not top:
+        raise UsageError(f"{folder} lies in no git repository. Start it where your commits are")
+    return Path(top).resolve()
+
+
+def find_commits(repository: Path, good: str, bad: str) -> tuple[str, str]:
+    """Both commits by their whole hash. Raises UsageError where one is unknown, or where the good
+    one is not before the bad one.
+    """
+    first, last = (_find_commit(repository, name) for name in (good, bad))
+    before = run_git(repository, "merge-base", first, last, codes=(0, 1))
+    if before != first or first == last:
+        raise UsageError(
+            f"--good {good} must be a commit before --bad {bad}, on the way to it. Name another"
+        )
+    return first, last
+
+
+def _find_commit(repository: Path, name: str) -> str:
+    asked = ("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
+    found = run_git(repository, *asked, codes=(0, 1, 128))
+    if not found:
+        raise UsageError(f"{repository} has no commit {name!r}. `git log` lists its commits")
+    return found
+
+
+def describe_commit(repository: Path, commit: str) -> str:
+    """`1a2b3c4d5e inpaint: a faster fill (Ada, 2026-11-02)`."""
+    form = "--format=%h %s (%an, %as)"
+    return plain_line(run_git(repository, "log", "-1", form, "--abbrev=10", commit))
+
+
+def run_git(folder: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
+    """What git prints. Raises UsageError where it ends with another exit code."""
+    command = ["git", *NO_HOOKS, "-C", str(folder), *arguments]
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
+    try:  # a hook's GIT_DIR would be another repository
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=plain, check=False
+        )
+    except OSError as error:
+        raise UsageError(f"git could not be run: {error.strerror}. Install it") from error
+    if done.returncode not in codes:
+        said = (done.stderr.strip() or done.stdout.strip()).removeprefix("fatal: ")
+        raise UsageError(f"git {arguments[0]} failed in {folder}: {said}")
+    return done.stdout.strip()
