@@ -112,12 +112,13 @@ seeds = [1]
 metrics = [{metrics}]
 
 [vectors]
-logo = [1, 2]
-high_frequency = [1, 2]
+logo = [1, 2, 3]
+high_frequency = [1, 2, 3]
 
 [models]
 ns = "reference?inpaint.model=ns"
 """
+"""Three cases a family: of one, the worst, the report holds pixels that can be measured."""
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from editproof.harness.baselines import baseline_folder
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
 from editproof.harness.records.cases import Case, CaseRecord
+from editproof.harness.records.manifest import Manifest
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.suites import Model
 from editproof.harness.running.worker import MeasureWork, Worker, WorkerSetup
@@ -61,6 +62,11 @@ def make_older(value: T) -> T:
     return msgspec.json.decode(data, type=type(value))
 
 
+def make_manifest_older(manifest: Manifest) -> Manifest:
+    """Likewise; its cases are a table where it was read from the disk."""
+    return make_older(replace(manifest, cases=tuple(manifest.cases)))
+
+
 def age_baseline(folder: Path) -> None:
     """Have a baseline's numbers be of another version, as after an update."""
     state = baseline_folder.read_state(folder)
@@ -68,14 +74,14 @@ def age_baseline(folder: Path) -> None:
         (
             number,
             Run.of_records(
-                one.folder, make_older(one.manifest), list(map(make_older, one.records))
+                one.folder, make_manifest_older(one.manifest), list(map(make_older, one.records))
             ),
         )
         for number, one in state.also
     )
     older = replace(
         state,
-        manifest=make_older(state.manifest),
+        manifest=make_manifest_older(state.manifest),
         records=tuple(map(make_older, state.records)),
         also=also,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -114,3 +116,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real server."""
     with serve_in_thread(ServiceSettings(tmp_path_factory.mktemp("running"), port=0)) as url:
         yield url
+
+
+def wait_until_ready(url: str) -> None:
+    """Wait for a server that is a process of its own."""
+    with httpx2.Client(timeout=5, verify=False) as client:
+        for _ in range(600):
+            with suppress(httpx2.HTTPError):
+                if client.get(f"{url}/readyz").status_code == 200:
+                    return
+            time.sleep(0.1)
+    pytest.fail("the server did not become ready")

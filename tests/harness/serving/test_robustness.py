@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from tests.harness.serving.conftest import (
     MASK_PNG,
     Server,
     draw_image,
+    wait_until_ready,
 )
 
 HTTP = httpx2.Client()
@@ -90,15 +91,6 @@ def serve_in_process(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]
 
 def _read_from(path: str, start: int) -> str:
     return Path(path).read_text()[start:]
-
-
-def wait_until_ready(url: str) -> None:
-    for _ in range(600):
-        with suppress(httpx2.HTTPError):
-            if HTTP.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return
-        time.sleep(0.1)
-    pytest.fail("the server did not become ready")
 
 
 @pytest.mark.slow

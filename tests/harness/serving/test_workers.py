@@ -15,8 +15,7 @@ import httpx2
 import pytest
 
 from editproof.harness.records.json_files import is_alive
-from tests.harness.serving.conftest import IMAGE_PNG, MASK_PNG
-from tests.harness.serving.test_robustness import wait_until_ready
+from tests.harness.serving.conftest import IMAGE_PNG, MASK_PNG, wait_until_ready
 
 pytestmark = pytest.mark.slow
 
