@@ -126,12 +126,14 @@ def test_pixels_that_cannot_be_read_say_how_they_can(view: Open, run: Run) -> No
     expect(page.locator("button[data-mode=heat]")).to_be_enabled()
     with ReportServer(run.folder / "report" / "index.html", run.folder) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        page = view("&mode=heat&metric=ssim", case=other.case.id, index=server.address)
-        expect(page.locator('.v-map canvas:not([data-width="1"])')).to_have_count(1)
+        first = view("&mode=heat&metric=ssim", case=other.case.id, index=server.address)
+        expect(first.locator('.v-map canvas:not([data-width="1"])')).to_have_count(1)
         page = view("&mode=side&cursor=10%2C10", case=other.case.id, index=server.address)
         page.wait_for_selector(".v-readout tbody tr:nth-child(2)")
         row = page.locator(".v-readout tbody tr").nth(1)
         assert read_rgb(row) == picture(run, other, "actual")[10, 10].tolist()
+        for open_page in (page, first):  # what they still load is not missed
+            open_page.close()
         server.shutdown()
 
 
