@@ -57,7 +57,8 @@ def test_deleted_pictures_leave_the_store(
         assert server.client.delete("/v1/pictures", headers=signed).status_code == 200
     else:
         words = ["--forget", "--folder", str(tmp_path / "state"), "--store", store]
-        assert CliRunner().invoke(app, ["serve-key", "ann", *words]).exit_code == 0
+        done = CliRunner().invoke(app, ["serve-key", "ann", *words])
+        assert done.exit_code == 0, done.output
     assert list_objects(store) == set()
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from editproof.harness.stores import blobs, copies, objects
+from editproof.harness.stores import blobs, copies, objects, run_copy
 
 ENDPOINT = os.environ.get("EDITPROOF_S3", "")
 BUCKET = "editproof-tests"
@@ -21,6 +21,13 @@ needs_s3 = pytest.mark.skipif(not ENDPOINT, reason="no S3 API: `nox -s cluster` 
 
 Elsewhere = Callable[[], Callable[[], None]]
 """Gives what goes back."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_send() -> Iterator[None]:
+    """A later test in this process sends nothing of what this one opened."""
+    yield
+    run_copy._OPENED.clear()
 
 
 @pytest.fixture
