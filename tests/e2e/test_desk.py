@@ -121,7 +121,7 @@ class Keyboard:
             self.page.keyboard.press(key)
             self.count += 1
             if key in {"a", "A", "r", "R", "w", "u"}:
-                until(self.page, f"editproof.desk.version !== {said}", seconds=8)
+                until(self.page, f"editproof.desk.version !== {said}")
 
 
 def states(page: Page) -> dict[str, str]:
@@ -212,6 +212,7 @@ def test_every_key(visit: Visit) -> None:
     expect(page.locator("#r-keys")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#r-keys")).to_be_hidden()
+    until(page, "!document.activeElement?.closest('dialog')")
     keyboard.press("Escape", "A")
     assert set(states(page).values()) == {"accept"}
     assert page.evaluate(place) == [1, -1]
