@@ -100,7 +100,7 @@ class DecisionFiles:
 
     def read(self) -> tuple[Decision, ...]:
         """Every decision, oldest first, those that were taken back too. Raises DamagedError where a
-        file is no decision, and UsageError where it is a link.
+        file does not hold a decision, and UsageError where it is a link.
         """
         if not self.folder.is_dir():
             return ()

@@ -19,6 +19,7 @@ from editproof.harness.metrics.core.metric import (
     require_part,
 )
 from editproof.harness.metrics.core.pooling import unmeasured_values
+from editproof.harness.metrics.core.scaling import average_down
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.vocabulary import Region
 
@@ -86,7 +87,7 @@ class PreparedTemplate(NamedTuple):
 def _prepare(reference: Reference) -> PreparedTemplate:
     expected, overlay = require_part(reference.expected), require_part(reference.overlay)
     under = cv2.GaussianBlur(
-        _average_down(expected, reference.scale), (0, 0), UNDER_PX, borderType=cv2.BORDER_REFLECT
+        average_down(expected, reference.scale), (0, 0), UNDER_PX, borderType=cv2.BORDER_REFLECT
     )
     residue = np.asarray(
         overlay[..., None] * (require_part(reference.overlay_rgb) - under), np.float32
@@ -193,7 +194,7 @@ def _residual(prepared: PreparedTemplate, actual: Image) -> Wide:
     fine = np.s_[
         rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale
     ]
-    wide = _remove_coarse(_average_down(actual[fine] - prepared.expected[fine], scale))
+    wide = _remove_coarse(average_down(actual[fine] - prepared.expected[fine], scale))
     height, width = prepared.template.shape[:2]
     y, x = prepared.box[0].start - rows.start, prepared.box[1].start - columns.start
     return wide[y : y + height, x : x + width]
@@ -225,22 +226,12 @@ def _remove_coarse(image: Wide) -> Wide:
     )
 
 
-def _average_down(image: Image, scale: int) -> Image:
-    """Average down to input size, so that what an upscaler adds or loses is no ghost."""
-    height, width = image.shape[0] // scale, image.shape[1] // scale
-    return (
-        image
-        if scale == 1
-        else np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
-    )
-
-
 def _imitate_upscaler(residue: Wide, scale: int) -> Wide:
     """A residue as it looks at input size after a cubic upscaler, which flattens fine strokes."""
     if scale == 1:
         return residue
     height, width = (size * scale for size in residue.shape[:2])
-    return _average_down(
+    return average_down(
         np.asarray(cv2.resize(residue, (width, height), interpolation=cv2.INTER_CUBIC)), scale
     )
 

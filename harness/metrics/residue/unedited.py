@@ -18,6 +18,7 @@ from editproof.harness.metrics.core.metric import (
     require_part,
 )
 from editproof.harness.metrics.core.pooling import unmeasured_values
+from editproof.harness.metrics.core.scaling import average_down
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.vocabulary import Region
 
@@ -66,7 +67,7 @@ class PreparedDetail(NamedTuple):
 def _prepare(reference: Reference) -> PreparedDetail:
     fine = _find_fine(require_part(reference.input))
     edit = area_of(reference, "edit").astype(np.float32)
-    inside = (_average_down(edit, fine.shape[:2]) >= 1).astype(np.float32)
+    inside = (average_down(edit, reference.scale) >= 1).astype(np.float32)
     energy, pixels = _sum_blocks(np.square(fine).mean(axis=2) * inside), _sum_blocks(inside)
     counts = (pixels >= LEAST_PX) & (energy >= LEAST_DETAIL**2 * np.maximum(pixels, 1))
     nothing = "the input has no fine structure where it is to be edited"
@@ -83,7 +84,7 @@ def _measure(prepared: PreparedDetail, actual: Image) -> list[Value]:
 
 def _find_unedited(prepared: PreparedDetail, actual: Image) -> npt.NDArray[np.bool_]:
     """The blocks that still are the input's."""
-    fine = _find_fine(_average_down(actual, prepared.fine.shape[:2]))
+    fine = _find_fine(average_down(actual, prepared.scale))
     change = np.square(fine - prepared.fine).mean(axis=2) * prepared.inside
     return prepared.counts & (_sum_blocks(change) <= MOST_CHANGE**2 * prepared.energy)
 
@@ -91,15 +92,6 @@ def _find_unedited(prepared: PreparedDetail, actual: Image) -> npt.NDArray[np.bo
 def _find_fine(image: Image) -> npt.NDArray[np.float32]:
     coarse = cv2.GaussianBlur(image, (0, 0), FINE_PX, borderType=cv2.BORDER_REFLECT)
     return np.asarray(image - coarse, np.float32)
-
-
-def _average_down(picture: npt.NDArray[np.float32], shape: tuple[int, ...]) -> Image:
-    height, width = shape
-    if picture.shape[:2] == (height, width):
-        return picture
-    return np.asarray(
-        cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.float32
-    )
 
 
 def _sum_blocks(plane: npt.NDArray[np.floating]) -> Blocks:

@@ -201,7 +201,7 @@ def test_nothing_to_apply(desk_of: OpenDesk) -> None:
 
 
 def test_damaged_decisions_are_said(desk_of: OpenDesk) -> None:
-    """A file that somebody changed by hand is no decision."""
+    """A file that somebody changed by hand does not count."""
     desk = desk_of()
     decide(desk, "reject", [1])
     (path,) = desk.files.folder.iterdir()
