@@ -23,7 +23,7 @@ from editproof.harness.gate.words import Description, describe, describe_visibil
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Evidence, Finding, Outcome
 from editproof.harness.records.vocabulary import ASPECTS, Aspect
-from editproof.harness.records.wording import join_words, name_case, number
+from editproof.harness.records.wording import format_measure, join_words, name_case, number
 
 PLAIN = 3.0
 """So many times as large must losses be as gains, or the other way round, for a plain answer."""
@@ -287,9 +287,9 @@ def _write_sentence(run: Run, finding: Finding, told: Description) -> str:
 def _format_change(evidence: Evidence | None) -> str:
     if evidence is None or evidence.before is None:
         return ""
-    name = evidence.metric.partition("@")[0]
+    measure = format_measure(evidence.metric, evidence.stat, evidence.region)
     before, after = number(evidence.before, evidence.unit), number(evidence.after, evidence.unit)
-    return f"; {name} {evidence.stat} in {evidence.region} went from {before} to {after}"
+    return f"; {measure} went from {before} to {after}"
 
 
 def judge_case(cause: Cause, scored: Scored) -> Outcome:

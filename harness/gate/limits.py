@@ -16,7 +16,14 @@ from editproof.harness.records.number_grid import ABSENT, MEASURED, NumberGrid, 
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Budget, Limit, Margin
 from editproof.harness.records.verdicts import Evidence, Finding, Outcome
-from editproof.harness.records.wording import count_noun, join_words, name_case, number
+from editproof.harness.records.wording import (
+    count_noun,
+    format_measure,
+    format_title,
+    join_words,
+    name_case,
+    number,
+)
 from editproof.harness.suites.suite import list_shipped_budgets
 
 AT_RISK = 0.05
@@ -212,7 +219,8 @@ def make_unjudged_finding(
     model: str = "all",
 ) -> Finding:
     """The finding that says why a rule could not be applied."""
-    words = f"{rule.metric} {rule.stat} in {rule.region} could not be judged: {reason}"
+    measure = format_measure(rule.metric, rule.stat, rule.region)
+    words = f"{measure} could not be judged: {reason}"
     return Finding(
         rule=kind,
         outcome=Outcome.ERROR,
@@ -255,8 +263,11 @@ def _judge_budget(
     headroom = sign * (limit - worst)
     case, metric = run.manifest.cases[at], run.manifest.metrics[budget.metric]
     unit = metric.unit_of(budget.stat)
-    bound = f"the budget is {'at most' if sign > 0 else 'at least'} {number(limit, unit)}"
-    words = f"{budget.metric} {budget.stat} in {budget.region} is {number(worst, unit)}; {bound}"
+    measure = format_measure(budget.metric, budget.stat, budget.region)
+    shown = "" if unit == format_title(budget.metric) else unit
+    bound = f"budget of at {'most' if sign > 0 else 'least'} {number(limit, shown)}"
+    place = "past" if headroom < 0 else "within"
+    words = f"{measure} is {number(worst, shown)}, {place} the {bound}"
     evidence = Evidence(
         metric.identity,
         budget.region,

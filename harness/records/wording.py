@@ -1,8 +1,8 @@
-"""How the gate names things to a person."""
+"""How things are named to a person: cases, metrics, numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +17,19 @@ LISTED = 5
 
 NAMED = 3
 """How many cases a message names."""
+
+TITLES: Mapping[str, str] = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+    "delta_e00": "ΔE00",
+    "ms_ssim": "MS-SSIM",
+    "flip": "FLIP",
+    "cer": "CER",
+    "seconds": "Time of an edit",
+    "memory": "Memory of an edit",
+}
+"""How people write metrics whose name is not a word; any other goes by its own name, as words."""
 
 
 def name_case(case: Case) -> str:
@@ -39,6 +52,18 @@ def name_try(seed: int, repeat: int = 0) -> str:
 def where(family: str, model: str, metric: str, region: str, stat: str) -> str:
     """What a rule looks at."""
     return f"{family} · {model}: {metric} {stat} in {region}"
+
+
+def format_title(identity: str) -> str:
+    """A metric's name for people, with its variant: `lpips[alex]@1` -> `LPIPS [alex]`."""
+    name, bracket, variant = identity.partition("@")[0].partition("[")
+    words = name.replace("_", " ")
+    return TITLES.get(name, words[:1].upper() + words[1:]) + (f" [{variant}" if bracket else "")
+
+
+def format_measure(metric: str, stat: str, region: str) -> str:
+    """What a number measures: `PSNR mean in edit`."""
+    return f"{format_title(metric)} {stat.replace('_', ' ')} in {region}"
 
 
 def number(value: float, unit: str) -> str:

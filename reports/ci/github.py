@@ -44,7 +44,7 @@ def write_commands(manifest: Manifest, verdict: Verdict, checkout: Checkout) -> 
     levels: dict[Level, list[str]] = {"error": [], "warning": []}
     for finding in open_findings(verdict):
         line = make_line(finding)
-        text = " · ".join(part for part in (line.text, line.seen, line.number) if part)
+        text = " · ".join(part for part in (line.text, line.seen, line.evidence) if part)
         if about and line.seen:
             text, about = f"{text} · {about[0]}", []  # once is enough
         file = checkout.source(manifest, finding.models)

@@ -149,7 +149,7 @@ def _write_body(verdict: Verdict) -> list[str]:
 
 def _write_item(line: Line) -> str:
     """A finding in one line of a list."""
-    number = f"; {line.number}" if line.number else ""
+    number = f"; {line.evidence}" if line.evidence else ""
     story = escape_text(shorten(f"{line.story}{number}", MAX_STORY))
     return (
         f"- **{escape_text(line.said)}** in {escape_text(shorten(line.place, MAX_STORY))}: {story}"

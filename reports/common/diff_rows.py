@@ -9,6 +9,7 @@ from editproof.harness.records.cases import Measurement
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.picture_diff import DiffCheck, PictureDiff
 from editproof.harness.records.vocabulary import Region
+from editproof.harness.records.wording import format_measure, format_title
 from editproof.reports.common import numbers
 from editproof.reports.common.text import strip_foreign
 
@@ -51,7 +52,7 @@ def list_rows(found: PictureDiff) -> list[DiffRow]:
 def _make_row(metric: str, stat: str, group: list[Measurement]) -> DiffRow:
     whole = next((one for one in group if one.region == "all"), group[0])
     return DiffRow(
-        title=numbers.format_title(metric),
+        title=format_title(metric),
         stat="worst window" if stat == "worst" else stat.replace("_", " "),
         cells={
             one.region: "—" if one.value is None else numbers.format_quantity(one.value, one.unit)
@@ -90,7 +91,7 @@ def describe_change(found: PictureDiff) -> str:
 def describe_check(check: DiffCheck) -> str:
     """A limit and what was measured, in one line."""
     limit = check.limit
-    name = f"{numbers.format_title(metric_name(limit.metric))} {limit.stat} in {limit.region}"
+    name = format_measure(metric_name(limit.metric), limit.stat, limit.region)
     bound = "at least" if limit.bound == "min" else "at most"
     asked = f"{bound} {numbers.format_quantity(limit.value, check.unit)}"
     if check.value is None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from editproof.harness.records.drift import TurnDrift, measure_turn_drift
 from editproof.harness.records.runs import Run
+from editproof.harness.records.wording import format_title
 from editproof.reports.common import numbers
 from editproof.reports.common.verdict import shorten
 
@@ -25,7 +26,7 @@ def describe_drifts(drifts: Sequence[TurnDrift]) -> str:
 
 def describe_drift(drift: TurnDrift) -> str:
     """One number: how it goes each turn, with the 95 % interval."""
-    name = f"{numbers.format_title(drift.metric)} in {drift.region}"
+    name = f"{format_title(drift.metric)} in {drift.region}"
     if drift.interval is None and not drift.slope:
         return f"{name} holds (one chain, so no interval)"
     if drift.interval is None:

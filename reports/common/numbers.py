@@ -1,38 +1,19 @@
-"""How numbers and metrics are named, written, found and ranked: the same in HTML, in charts and in
+"""How numbers are written, found and ranked: the same in HTML, in charts and in
 the terminal.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from editproof.harness.records.cases import CaseRecord, Measurement
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.vocabulary import Better, Region
-
-TITLES: Mapping[str, str] = {
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "lpips": "LPIPS",
-    "delta_e00": "ΔE00",
-    "ms_ssim": "MS-SSIM",
-    "flip": "FLIP",
-    "cer": "CER",
-    "seconds": "Time of an edit",
-    "memory": "Memory of an edit",
-}
-"""How people write metrics whose name is not a word; any other goes by its own name, as words."""
+from editproof.harness.records.wording import TITLES
 
 COUNTED = frozenset({"scenes", "edits"})
 """Units of what is counted: without decimals."""
-
-
-def format_title(identity: str) -> str:
-    """A metric's name for people, with its variant: `lpips[alex]@1` -> `LPIPS [alex]`."""
-    name, bracket, variant = identity.partition("@")[0].partition("[")
-    words = name.replace("_", " ")
-    return TITLES.get(name, words[:1].upper() + words[1:]) + (f" [{variant}" if bracket else "")
 
 
 def number(value: float, unit: str = "") -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.manifest import Manifest, metric_name
 from editproof.harness.records.verdicts import OUTCOMES, Change, Evidence, Finding, Outcome, Verdict
-from editproof.harness.records.wording import count_noun
+from editproof.harness.records.wording import count_noun, format_measure, format_title
 from editproof.reports.common import numbers
 from editproof.reports.common.text import strip_foreign
 
@@ -107,6 +107,11 @@ class Line:
     def place(self) -> str:
         """Families and models: `logo, moire · ns`."""
         return f"{self.families} · {self.models}"
+
+    @property
+    def evidence(self) -> str:
+        """The number, where the words do not give it already, as those of a written limit do."""
+        return "" if self.rule in PAST else self.number
 
     @property
     def story(self) -> str:
@@ -333,10 +338,9 @@ def list_notes(verdict: Verdict) -> tuple[str, ...]:
 
 def describe_measure(rule: str, evidence: Evidence) -> str:
     """What a number measures, in words."""
-    title = numbers.format_title(evidence.metric)
     if rule in {"limit", "cost", *COUNTED}:
-        return title
-    return f"{title} {evidence.stat.replace('_', ' ')} in {evidence.region}"
+        return format_title(evidence.metric)
+    return format_measure(evidence.metric, evidence.stat, evidence.region)
 
 
 def name_first(names: Sequence[str], most: int) -> str:

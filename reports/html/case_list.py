@@ -19,7 +19,7 @@ from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Budget, Margin
 from editproof.harness.records.verdicts import Finding
 from editproof.harness.records.vocabulary import Region
-from editproof.harness.records.wording import name_try
+from editproof.harness.records.wording import format_measure, format_title, name_try
 from editproof.reports.common import numbers, view
 from editproof.reports.common.verdict import make_line, shorten
 from editproof.reports.html.case_view import WORSE
@@ -254,11 +254,8 @@ def _describe_number(
     unit = manifest.metrics[metric].unit_of(stat)
     return {
         "key": metric if stat == "mean" and region == "edit" else f"{metric}.{region}.{stat}",
-        "label": numbers.format_title(metric),
-        "title": (
-            f"{numbers.format_title(metric)} {stat.replace('_', ' ')} in"
-            f" {region}{f', {unit}' if unit else ''}"
-        ),
+        "label": format_title(metric),
+        "title": (f"{format_measure(metric, stat, region)}{f', {unit}' if unit else ''}"),
         "digits": 2 if unit else 4,
         "values": values,
     }

@@ -16,7 +16,7 @@ from editproof.harness.records.map_index import PAGE_SCALES, Maps
 from editproof.harness.records.palettes import make_palettes
 from editproof.harness.records.verdicts import Change, Finding, Outcome
 from editproof.harness.records.vocabulary import REGIONS, Region
-from editproof.harness.records.wording import name_try
+from editproof.harness.records.wording import format_title, name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import Gallery
 from editproof.reports.common.verdict import JOD, describe_visibility, make_line
@@ -57,7 +57,7 @@ def describe_run(sources: Sources) -> dict[str, Any]:
     """What holds for all cases: names of metrics, and what the colours of their maps stand for."""
     metrics = {
         name: {
-            "title": numbers.format_title(info.identity),
+            "title": format_title(info.identity),
             "identity": info.identity,
             "unit": info.unit,
             "units": dict(info.units),

@@ -11,6 +11,7 @@ from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.drift import TurnDrift
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.runs import Run
+from editproof.harness.records.wording import format_title
 from editproof.reports.common import numbers
 from editproof.reports.html.chart_lines import (
     Line,
@@ -136,4 +137,4 @@ def _key_of(drift: TurnDrift) -> NumberKey:
 def _name_number(run: Run, key: NumberKey) -> str:
     info = run.manifest.metrics[key.metric]
     unit = info.unit_of(key.stat)
-    return f"{numbers.format_title(key.metric)} in {key.region}{f', {unit}' if unit else ''}"
+    return f"{format_title(key.metric)} in {key.region}{f', {unit}' if unit else ''}"

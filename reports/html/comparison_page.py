@@ -18,7 +18,7 @@ from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.vocabulary import REGIONS
-from editproof.harness.records.wording import name_try
+from editproof.harness.records.wording import format_measure, format_title, name_try
 from editproof.reports.common import numbers
 from editproof.reports.common.pictures import make_url, read_picture
 from editproof.reports.common.text import strip_foreign
@@ -133,7 +133,7 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
             against=lambda row: describe_exception(found, row),
             most=MOST_ROWS,
             most_folded=MOST_FOLDED,
-            ranked=numbers.format_title(found.quality.partition(" ")[0])
+            ranked=format_title(found.quality.partition(" ")[0])
             + " "
             + found.quality.partition(" ")[2],
         )
@@ -179,7 +179,7 @@ def make_region_map(found: Comparison) -> dict[tuple[str, str], dict[str, Cell]]
 
 def measure(row: Row) -> str:
     """`LPIPS mean in edit`"""
-    return f"{numbers.format_title(row.metric)} {row.stat.replace('_', ' ')} in {row.region}"
+    return format_measure(row.metric, row.stat, row.region)
 
 
 def change(row: Row) -> str:

@@ -23,6 +23,7 @@ from editproof.harness.records.glossary import terms
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Outcome
+from editproof.harness.records.wording import format_title
 from editproof.reports.common import numbers, verdict, view
 from editproof.reports.common.pictures import make_url
 from editproof.reports.html import case_data, charts, front_page
@@ -121,7 +122,7 @@ def make_environment(folder: Path) -> Environment:
     pages.filters.update(
         number=numbers.number,
         quantity=numbers.format_quantity,
-        metric=numbers.format_title,
+        metric=format_title,
         page_name=choose_page_name,
         prose=make_prose,
         seen_from_here=lambda path: make_url(path, folder),

@@ -82,7 +82,7 @@ def choose_next_step(verdict: Verdict, run: str) -> str:
 def _make_block(line: Line) -> list[Text | Padding]:
     # Text, not str: a name such as `[red]` is no markup.
     head = Text.assemble((line.said, STYLES[line.level]), " · ", (line.place, "bold"))
-    below = [text for text in (line.story, line.number) if text]
+    below = [text for text in (line.story, line.evidence) if text]
     return [head, *(Padding(Text(text), (0, 0, 0, 2)) for text in below)]
 
 
