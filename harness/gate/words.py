@@ -6,6 +6,7 @@ the most telling one is named: a shift or a ghost says more than "it looks diffe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -35,6 +36,9 @@ the fill.
 LEAST_PX = 0.05
 """A shift below this is none."""
 
+LIGHTNESS_OF_LEVEL = 100 / 255
+"""L* of one 8-bit level, about."""
+
 GREY_DB = 60.0
 """A chroma ratio beyond this is of a picture without colour, and no percentage."""
 
@@ -55,6 +59,10 @@ class Sign:
     """Where it is looked for; empty: where the change is."""
     judged: str = ""
     """The statistic that says by how many margins it changed; empty: `stat`."""
+    most_colour: float = math.inf
+    """ΔE00 that the mean colour error of the edit may change by, for each unit of this number.
+    Beyond it the sign is silent: the whole edit changed, and this number followed.
+    """
 
 
 class Description(NamedTuple):
@@ -100,6 +108,8 @@ def _tell(
             continue
         shown, judged = at
         strength = float(one.moved[judged]) * (1 if worse else -1) * sign.telling
+        if _is_outdone(sign, one, shown, rows):
+            continue
         words = (
             sign.phrase(subject, float(one.before[shown]), float(one.after[shown]))
             if strength > 0
@@ -121,6 +131,15 @@ def _find_row(
         if min(shown, judged) >= 0 and not np.isnan(scored.before[shown] + scored.after[shown]):
             return shown, judged
     return None
+
+
+def _is_outdone(sign: Sign, scored: Scored, shown: int, rows: Mapping[NumberKey, int]) -> bool:
+    """Whether the edit's colour changed by more than the sign's own number can mean."""
+    colour = rows.get(NumberKey("delta_e00", "edit", "mean"), -1)
+    if colour < 0 or math.isinf(sign.most_colour):
+        return False
+    own, whole = (abs(scored.after[row] - scored.before[row]) for row in (shown, colour))
+    return bool(whole > sign.most_colour * own)
 
 
 def place_of(difference: Difference | None) -> tuple[str, tuple[Region, ...]]:
@@ -309,7 +328,7 @@ SIGNS: tuple[Sign, ...] = (
         _phrase_plainly("a grid of tiles shows", "the grid of tiles shows less"),
         ("all",),
     ),
-    Sign("halo", "rim", 1.5, _say_rim, ("edit",)),
+    Sign("halo", "rim", 1.5, _say_rim, ("edit",), most_colour=LIGHTNESS_OF_LEVEL),
     Sign(
         "micro_legibility",
         "mean",

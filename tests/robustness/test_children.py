@@ -182,9 +182,10 @@ def test_an_ended_child_says_what_it_last_printed(child: Child) -> None:
 
 def test_somebody_is_told_what_is_waited_for(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, after a while, and not where the answer came before."""
-    monkeypatch.setattr("editproof.harness.processes.child.SAY_AFTER_S", 0.5)
     told: list[int] = []
-    child.call((1, "pass"), timeout_s=20, on_wait=lambda: told.append(1))
+    monkeypatch.setattr("editproof.harness.processes.child.SAY_AFTER_S", 60)
+    child.call((1, "pass"), timeout_s=50, on_wait=lambda: told.append(1))
     assert not told
+    monkeypatch.setattr("editproof.harness.processes.child.SAY_AFTER_S", 0.5)
     child.call((1, "time.sleep(1.5)"), timeout_s=20, on_wait=lambda: told.append(2))
     assert told == [2]

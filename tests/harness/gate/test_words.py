@@ -227,6 +227,22 @@ def test_a_number_that_moved_the_other_way_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("off", "words"),
+    [(1.0, "there is a bright rim around the edit"), (40.0, "colours of the fill are further off")],
+)
+def test_a_rim_is_not_named_where_the_whole_fill_changed(off: float, words: str) -> None:
+    """A rim of 10 levels explains about 4 ΔE00, and not 40."""
+    keys = [NumberKey("halo", "edit", "rim"), NumberKey("delta_e00", "edit", "mean")]
+    scene = Scene("logo", "1", "ns", "pairs", (0,), (0,), (0,))
+    nothing, zeros = np.zeros(len(ASPECTS)), np.zeros(2)
+    moved, after = np.full(2, 10.0), np.array([10.0, off])
+    scored = Scored(
+        scene, (0,), nothing, nothing, moved, zeros, after, zeros + 1, FILL, 5.0, answered=True
+    )
+    assert describe([scored], numbers_of(keys), worse=True).words == words
+
+
+@pytest.mark.parametrize(
     ("aspect", "worse", "words"),
     [
         ("detail", True, "the fill is worse in detail"),
