@@ -1,7 +1,12 @@
-"""A small suite, and commands run on it as a user would."""
+"""A small suite, and commands run on it as a user would.
+
+Commands run in this process, where what they import is imported already. What depends on a process
+of its own asks for `process`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,6 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from typer.testing import CliRunner
+
+from editproof.harness.commands.cli import app
 
 SMALL_SUITE = """
 name = "small"
@@ -30,7 +38,8 @@ patch = "reference?inpaint.model=patch"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-SETTINGS = 'suite = "small.toml"\n[lpips]\ndownload = false\n'
+SETTINGS = 'suite = "small.toml"\njobs = 1\n[lpips]\ndownload = false\n'
+"""One worker: the tests themselves take all cores."""
 
 
 @pytest.fixture
@@ -64,9 +73,20 @@ def make_start(
     for name, text in {"editproof.toml": SETTINGS, **files}.items():
         (start.folder / name).write_text(text)
     for arguments in commands:
-        done = run_editproof(start.folder, arguments, {"EDITPROOF_CACHE": str(start.cache)})
+        done = run_here(start.folder, arguments, {"EDITPROOF_CACHE": str(start.cache)})
         assert done.returncode == 0, done.stderr
     return start
+
+
+def run_here(
+    folder: Path, arguments: Sequence[str], env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """`editproof`, in this process. Whatever the command did not foresee is raised."""
+    with contextlib.chdir(folder):
+        done = CliRunner(env=env).invoke(app, [*arguments], prog_name="editproof")
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def run_editproof(
@@ -86,11 +106,24 @@ def run_editproof(
 
 @pytest.fixture
 def command(folder: Path) -> Command:
+    """`editproof`, in this process."""
+    return make_command(folder, run_here)
+
+
+@pytest.fixture
+def process(folder: Path) -> Command:
     """`editproof`, as a process of its own."""
+    return make_command(folder, run_editproof)
+
+
+def make_command(
+    folder: Path, start: Callable[..., subprocess.CompletedProcess[str]]
+) -> Command:
+    """`start` in that folder, with its arguments as words."""
 
     def run(
         *arguments: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return run_editproof(folder, arguments, env or {})
+        return start(folder, arguments, env or {})
 
     return run
