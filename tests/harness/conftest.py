@@ -7,6 +7,8 @@ of its own asks for `process`.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -68,14 +70,29 @@ def make_start(
     files: Mapping[str, str],
     commands: Sequence[Sequence[str]],
 ) -> Start:
-    """A folder with these files, after these commands."""
-    start = Start(tmp_path_factory.mktemp("start"), tmp_path_factory.mktemp("start-cache"))
-    for name, text in {"editproof.toml": SETTINGS, **files}.items():
+    """A folder with these files, after these commands. All processes of `-n` share it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    files = {"editproof.toml": SETTINGS, **files}
+    name = hashlib.sha256(repr((sorted(files.items()), list(commands))).encode()).hexdigest()[:16]
+    home = shared / f"start-{name}"
+    start = Start(home / "folder", home / "cache")
+    with (shared / f"{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "done").exists():
+            fill_start(start, files, commands)
+            (home / "done").touch()
+    return start
+
+
+def fill_start(start: Start, files: Mapping[str, str], commands: Sequence[Sequence[str]]) -> None:
+    for folder in start:
+        folder.mkdir(parents=True)
+    for name, text in files.items():
         (start.folder / name).write_text(text)
     for arguments in commands:
         done = run_here(start.folder, arguments, {"EDITPROOF_CACHE": str(start.cache)})
         assert done.returncode == 0, done.stderr
-    return start
 
 
 def run_here(
@@ -116,9 +133,7 @@ def process(folder: Path) -> Command:
     return make_command(folder, run_editproof)
 
 
-def make_command(
-    folder: Path, start: Callable[..., subprocess.CompletedProcess[str]]
-) -> Command:
+def make_command(folder: Path, start: Callable[..., subprocess.CompletedProcess[str]]) -> Command:
     """`start` in that folder, with its arguments as words."""
 
     def run(

@@ -47,7 +47,7 @@ class Content:
     pictures: Sequence[bytes] = ()
 
 
-TRIALS = max(TRIALS_OF_FILES // 10, 40)
+TRIALS = max(TRIALS_OF_FILES // 10, 14)
 """Of every object: each needs a machine of its own."""
 
 Read = Callable[[str], Content]

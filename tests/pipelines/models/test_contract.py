@@ -18,6 +18,7 @@ from editproof.pipelines.models import FillModel, get_model
 from editproof.pipelines.models.diffusion import DiffusionFill
 from editproof.pipelines.models.fill import BatchFillModel, Crop, Hole
 from tests.gpu import on_a_gpu
+from tests.grids import diagonal, some
 from tests.pipelines.models.tiny import save_lama, save_stable_diffusion, save_stable_diffusion_xl
 
 NAMES = ("ns", "telea", "biharmonic", "patch", "microfill", "diffusers", "diffusers_xl", "spandrel")
@@ -246,8 +247,11 @@ NETWORKS = {*SEVERAL, "spandrel"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(NETWORKS), indirect=True)
-@pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
+@pytest.mark.parametrize(
+    ("name", "scheduler"),
+    diagonal(sorted(NETWORKS), ["ddim", "dpmsolver++"]),
+    indirect=["name"],
+)
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_gpu_fills_what_a_processor_does(
     name: str, scheduler: Literal["ddim", "dpmsolver++"], sources: dict[str, str]
@@ -309,7 +313,7 @@ def test_a_batch_of_several_sizes_or_a_wrong_crop_is_one_clear_error(model: Fill
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SEVERAL), indirect=True)
+@pytest.mark.parametrize("name", some(["microfill", "diffusers", "diffusers_xl"]), indirect=True)
 def test_the_payload_is_not_seen_in_an_edit(name: str, sources: dict[str, str]) -> None:
     """A hole of many tiles, filled one tile at a time or all of them at once, through the whole
     pipeline.
