@@ -1,11 +1,11 @@
-"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
+"""What CI runs, session by session: `nox -s tests`, `slow`, `lint`, `types`, `e2e`, `quick`.
 
-And `slow` and `exhaustive`, the tests that `tests` leaves out; `servers`, which tests adapters against real servers; `cluster`, which tests runs past one
-machine, and `cluster_figures`, which measures them; `audit`, which lists vulnerabilities and
-licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
-everything; `serve_load` and `serve_schema`, which try to break the server, and `serve_figures`,
-which measures it; `studies`, which measures single choices; `older` and `newer`, which run a suite
-on other releases; `train`, which makes `microfill`.
+And `exhaustive`, what CI runs every night; `servers`, which tests adapters against real servers;
+`cluster`, which tests runs past one machine, and `cluster_figures`, which measures them; `audit`,
+which lists vulnerabilities and licences of the libraries; `bench`, which times the metrics;
+`attack`, which tries to break everything; `serve_load` and `serve_schema`, which try to break the
+server, and `serve_figures`, which measures it; `studies`, which measures single choices; `older`
+and `newer`, which run a suite on other releases; `train`, which makes `microfill`.
 """
 
 import json

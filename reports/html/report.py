@@ -117,10 +117,12 @@ class CompiledTemplates(BytecodeCache):
         self._code: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill the bucket where its template was compiled before."""
         if bucket.key in self._code:
             bucket.bytecode_from_string(self._code[bucket.key])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what its template was compiled to."""
         self._code[bucket.key] = bucket.bytecode_to_string()
 
 
