@@ -52,8 +52,9 @@ def exhaustive(session: nox.Session) -> None:
     """Run every combination of every grid, and what takes long, as CI does every night; arguments
     after `--` go to pytest.
     """
-    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
     session.run("pytest", "-m", "exhaustive", *PARALLEL, *session.posargs)
+    session.run("pytest", "tests/e2e", "-m", "exhaustive", *PARALLEL, *session.posargs)
 
 
 @nox.session

@@ -19,6 +19,7 @@ from editproof.reports.html.front_page import make_cards
 from editproof.reports.html.report import write_report
 from editproof.reports.html.single_file import write_single_file
 from tests.e2e.conftest import editproof, opened, state, until
+from tests.grids import diagonal
 from tests.reports.conftest import HOSTILE
 
 Look = Callable[..., Page]
@@ -357,8 +358,9 @@ def test_charts_are_there_for_a_picture_of_the_page(look: Look) -> None:
     )
 
 
-@pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440, 2560])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "theme"), diagonal([360, 390, 768, 1024, 1440, 2560], ["light", "dark"])
+)
 def test_no_width_scrolls_sideways(look: Look, width: int, theme: str) -> None:
     """From 360 to 2560 px nothing is wider than the window."""
     page = look(width=width, theme=theme)

@@ -7,7 +7,6 @@ of its own asks for `process`.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
+from tests.sharing import make_once
 
 SMALL_SUITE = """
 name = "small"
@@ -71,23 +71,20 @@ def make_start(
     commands: Sequence[Sequence[str]],
 ) -> Start:
     """A folder with these files, after these commands. All processes of `-n` share it."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     files = {"editproof.toml": SETTINGS, **files}
     name = hashlib.sha256(repr((sorted(files.items()), list(commands))).encode()).hexdigest()[:16]
-    home = shared / f"start-{name}"
-    start = Start(home / "folder", home / "cache")
-    with (shared / f"{home.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "done").exists():
-            fill_start(start, files, commands)
-            (home / "done").touch()
-    return start
+
+    def fill(home: Path) -> None:
+        start = Start(home / "folder", home / "cache")
+        fill_start(start, files, commands)
+
+    home = make_once(tmp_path_factory, f"start-{name}", fill)
+    return Start(home / "folder", home / "cache")
 
 
 def fill_start(start: Start, files: Mapping[str, str], commands: Sequence[Sequence[str]]) -> None:
     for folder in start:
-        folder.mkdir(parents=True)
+        folder.mkdir()
     for name, text in files.items():
         (start.folder / name).write_text(text)
     for arguments in commands:
