@@ -55,7 +55,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A folder with settings, a suite that passes and one that can't, and a pipeline."""
     pytester.makefile(
         ".toml",
-        editproof='suite = "good.toml"\nruns = "kept-here"\n[lpips]\ndownload = false\n',
+        editproof='suite = "good.toml"\nruns = "kept-here"\njobs = 1\n[lpips]\ndownload = false\n',
         good=SUITE.format(name="good", region="edit", least=1),
         bad=SUITE.format(name="bad", region="edit", least=99),
     )
@@ -71,6 +71,7 @@ def test_a_suite_adds_a_test_for_each_family_and_model(project: pytest.Pytester)
     assert not (project.path / "kept-here").exists()
 
 
+@pytest.mark.slow
 def test_a_suite_that_passes_passes(project: pytest.Pytester) -> None:
     """Settings are those of the rootdir: the run lies where they say."""
     done = project.runpytest(

@@ -92,6 +92,7 @@ def test_a_run_that_is_stopped_while_it_loads_leaves_nothing(folder: Path, tagge
     assert not list((folder / "runs").iterdir())
 
 
+@pytest.mark.slow
 def test_loading_has_a_limit_that_can_be_set(command: Command, folder: Path) -> None:
     """The message names the setting."""
     (folder / "mine.py").write_text(BUSY)

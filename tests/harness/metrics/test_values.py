@@ -255,7 +255,7 @@ def test_lpips_is_the_published_one(alexnet_folder: Path, published_pairs: Path)
     assert mean_of_all(metric, reference, other) == pytest.approx(0.1376, abs=0.0005)
 
 
-@pytest.mark.parametrize("kind", ["alex", "vgg", "squeeze"])
+@pytest.mark.parametrize("kind", ["alex", pytest.param("vgg", marks=pytest.mark.slow), "squeeze"])
 def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image], kind: str) -> None:
     """Each of our networks with the package's heads equals lpips.LPIPS on one and the same random
     backbone.

@@ -132,7 +132,12 @@ def test_nothing_to_fill_is_left_alone(model: FillModel) -> None:
     assert np.array_equal(model(image, np.zeros_like(hole), np.zeros_like(soft), 1), image)
 
 
-@pytest.mark.parametrize("size", [(1, 2), (3, 40), (8, 8), (17, 9)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    diagonal(NAMES, [(1, 2), (3, 40), (8, 8), (17, 9)]),
+    indirect=["name"],
+    ids=str,
+)
 def test_a_crop_may_be_small(model: FillModel, size: tuple[int, int]) -> None:
     """Down to one known pixel."""
     image, hole, _ = crop(*size)
@@ -162,7 +167,7 @@ BAD: dict[str, tuple[Callable[[Arguments], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", BAD)
+@pytest.mark.parametrize(("name", "wrong"), diagonal(NAMES, list(BAD)), indirect=["name"])
 def test_a_wrong_argument_is_one_clear_error(model: FillModel, wrong: str) -> None:
     """What it is, and what it should be."""
     spoil, says = BAD[wrong]
@@ -213,7 +218,12 @@ def several(count: int) -> list[Crop]:
     return made
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [3, 0], [1]], ids=str)
+@pytest.mark.parametrize(
+    ("name", "order"),
+    diagonal(NAMES, [[0, 1, 2, 3, 4], [4, 2, 0, 3, 1], [3, 0], [1]]),
+    indirect=["name"],
+    ids=str,
+)
 def test_a_batch_is_what_its_crops_are_one_by_one(
     model: FillModel, name: str, order: list[int]
 ) -> None:
