@@ -25,7 +25,7 @@ from editproof.harness.suites.tasks import make_task
 from editproof.reports.common.view import find_states
 from editproof.reports.html.case_data import choose_readable
 from editproof.reports.html.serve import ReportServer
-from tests.e2e.conftest import state
+from tests.e2e.conftest import state, until
 from tests.e2e.viewing import PAIRS, Open, picture
 from tests.reports.conftest import HOSTILE
 

@@ -301,7 +301,7 @@ def test_from_end_to_end_and_again(
         run()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_judges_work_in_processes_of_their_own(suite: Suite, tmp_path: Path) -> None:
     """With the gate itself: a strong fault is caught, its repair passes, and a copy of the pictures
     passes.

@@ -138,7 +138,7 @@ def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
     assert learning_rate(1000, 1000) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
