@@ -84,7 +84,7 @@ def test_a_suite_that_passes_passes(project: pytest.Pytester) -> None:
     assert [model.spec for model in run.manifest.suite.models] == ["mine.py:build"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
     """The failure is what the gate says, without a traceback."""
     done = project.runpytest("--editproof", "bad.toml")
@@ -145,7 +145,7 @@ def test_a_test_fails_where_a_finding_names_it(
         )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_suite_that_could_not_be_judged_fails(project: pytest.Pytester) -> None:
     """A green test that measured nothing is the worst of all."""
     project.makepyfile(

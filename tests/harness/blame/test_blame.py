@@ -12,6 +12,7 @@ import pytest
 
 from editproof.harness.gate.first_stage import find_first_difference
 from editproof.harness.records.tables import KeptStage
+from tests.grids import some
 from tests.harness.conftest import Command, Start, make_start
 
 SUITE = """
@@ -280,14 +281,16 @@ def again(command: Command, pipeline: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "part"),
-    [("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")],
+    "how",
+    some([("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")]),
+    ids=str,
 )
 @pytest.mark.slow
 def test_a_pipeline_that_dies_when_swapped_costs_the_shares_only(
-    command: Command, tiny: Path, mode: str, part: str
+    command: Command, tiny: Path, how: tuple[str, str]
 ) -> None:
     """What both runs recorded is said all the same, and the bundle written."""
+    mode, part = how
     (tiny / "mine.py").write_text(STAGED)
     settings = tiny / "editproof.toml"
     settings.write_text(f"timeout_s = 8\n{settings.read_text()}")
