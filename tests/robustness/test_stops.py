@@ -58,7 +58,10 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.exhaustive)],
+)
 def test_a_run_that_is_stopped_says_how_to_go_on(
     command: Command, folder: Path, tagged: Tagged, number: signal.Signals, code: int
 ) -> None:
@@ -116,7 +119,7 @@ def test_nothing_outlives_a_run_that_is_killed(folder: Path, tagged: Tagged) -> 
     assert wait_until(lambda: not tagged(), 10)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_nothing_outlives_a_pytest_that_is_killed(folder: Path, tagged: Tagged) -> None:
     """The plugin starts the command in a process of its own."""
     (folder / "mine.py").write_text(BUSY)

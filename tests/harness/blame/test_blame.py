@@ -119,7 +119,7 @@ def test_effects_are_shared_out_and_add_up(command: Command, accepted: Path) -> 
     assert said["edits"] == 4
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: Path) -> None:
     worse(command, ns="reference?inpaint.model=ns&upscale.model=bicubic")
     said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")

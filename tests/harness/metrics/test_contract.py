@@ -127,7 +127,7 @@ def test_it_says_what_its_numbers_are(metric: Metric) -> None:
     assert get_fault(metric.example)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_where_in_memory_a_picture_lies_is_not_seen(
     metric: Metric, reference: Reference, noisy: Image
 ) -> None:
