@@ -130,8 +130,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if kept and (Path(kept) / "runs" / "bad").is_dir():
         write_report(runs.load(Path(kept) / "runs" / "bad"))
         return Path(kept)
-    if not kept:
-        return make_once(tmp_path_factory, "real", make_runs)
+    if not kept:  # tests write beside the runs: each process has a copy of its own
+        made = make_once(tmp_path_factory, "real", make_runs)
+        return Path(shutil.copytree(made, tmp_path_factory.mktemp("copy") / "real"))
     here = Path(kept)
     here.mkdir(parents=True, exist_ok=True)
     make_runs(here)
