@@ -241,7 +241,7 @@ def test_a_function_is_taken_for_what_its_arguments_say(tmp_path: Path) -> None:
     assert source_hash(named.removeprefix("v2="))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
     """Unless `check` is off: then the verdict is the test's to judge."""
     project.makepyfile(

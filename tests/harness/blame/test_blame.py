@@ -106,7 +106,7 @@ def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(
     assert share["effect"] == pytest.approx(6, abs=1.5)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_effects_are_shared_out_and_add_up(command: Command, accepted: Path) -> None:
     """Two stages differ: each gets its part, and together they are the whole change."""
     worse(command, ns="reference?inpaint.model=ns&upscale.model=bicubic&mask.dilate_px=2")
@@ -138,7 +138,7 @@ def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: 
     assert {"good.png", "bad.png", "difference.png"} <= {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
     command: Command, accepted: Path
 ) -> None:
@@ -332,7 +332,7 @@ def test_of_an_unchanged_case_there_is_nothing_to_blame(command: Command, tiny: 
     assert "nothing to blame" in note
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_named_pipeline_that_is_none_is_one_line_and_exit_2(command: Command, tiny: Path) -> None:
     again(command, "reference?inpaint.model=ns&upscale.model=bicubic")
     for option, named in (

@@ -181,6 +181,7 @@ def test_resume_needs_no_repetition(command: Command, folder: Path) -> None:
     assert only_run(folder).manifest.suite.seeds == (5,)
 
 
+@pytest.mark.exhaustive
 def test_a_damaged_picture_in_the_cache_is_not_used(command: Command, folder: Path) -> None:
     """Its name is its hash: what does not match is made again."""
     cache = folder / "cache"
