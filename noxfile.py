@@ -1,11 +1,11 @@
-"""What CI runs, session by session: `nox -s tests`, `lint`, `types`, `e2e`, `quick`.
+"""What CI runs, session by session: `nox -s tests`, `slow`, `lint`, `types`, `e2e`, `quick`.
 
-And `servers`, which tests adapters against real servers; `cluster`, which tests runs past one
-machine, and `cluster_figures`, which measures them; `audit`, which lists vulnerabilities and
-licences of the libraries; `bench`, which times the metrics; `attack`, which tries to break
-everything; `serve_load` and `serve_schema`, which try to break the server, and `serve_figures`,
-which measures it; `studies`, which measures single choices; `older` and `newer`, which run a suite
-on other releases; `train`, which makes `microfill`.
+And `exhaustive`, what CI runs every night; `servers`, which tests adapters against real servers;
+`cluster`, which tests runs past one machine, and `cluster_figures`, which measures them; `audit`,
+which lists vulnerabilities and licences of the libraries; `bench`, which times the metrics;
+`attack`, which tries to break everything; `serve_load` and `serve_schema`, which try to break the
+server, and `serve_figures`, which measures it; `studies`, which measures single choices; `older`
+and `newer`, which run a suite on other releases; `train`, which makes `microfill`.
 """
 
 import json
@@ -27,6 +27,8 @@ nox.options.sessions = ["tests", "lint", "types"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
 
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
+
 LONGEST_START_S = 300
 """Of a server, where nothing of it is compiled yet."""
 
@@ -40,9 +42,19 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the exhaustive grid, which `tests` leaves out; arguments after `--` go to pytest."""
+    """Run the tests of whole runs, which `tests` leaves out; arguments after `--` go to pytest."""
     session.install(*CONSTRAINTS, "-e", ".[dev]")
-    session.run("pytest", "-m", "slow", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    session.run("pytest", "-m", "slow and not exhaustive", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def exhaustive(session: nox.Session) -> None:
+    """Run every combination of every grid, and what takes long, as CI does every night; arguments
+    after `--` go to pytest.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
+    session.run("pytest", "-m", "exhaustive", *PARALLEL, *session.posargs)
+    session.run("pytest", "tests/e2e", "-m", "exhaustive", *PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -66,7 +78,7 @@ def e2e(session: nox.Session) -> None:
     pytest.
     """
     session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
-    session.run("pytest", "tests/e2e", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    session.run("pytest", "tests/e2e", *PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -119,16 +131,18 @@ def serve_schema(session: nox.Session) -> None:
     """Ask `editproof serve` for whatever its OpenAPI document allows, and for what it does not:
     every answer must be documented, and none a crash. Arguments after `--` go to schemathesis.
     """
-    session.install(*CONSTRAINTS, "-e", ".[serve]", "schemathesis>=4")
+    session.install(*CONSTRAINTS, "-e", ".[serve]")
     home = Path(session.create_tmp()).resolve()
+    _install_server(session, home / "schemathesis", "schemathesis>=4")
     state = home / "state"
     shutil.rmtree(state, ignore_errors=True)
     words = ["--folder", str(state), "--set", "detect.text=false"]
-    command = [str(Path(session.bin) / "editproof"), "serve", *words]
+    command = [_find_program("editproof", session), "serve", *words]
     checks = "not_a_server_error,status_code_conformance,content_type_conformance"
     with _serve(session, home, command, {}) as url:
         asked = ("run", f"{url}/openapi.json", "--checks", checks, "--continue-on-failure")
-        session.run("st", *asked, *(session.posargs or ["--max-examples", "20"]))
+        program = str(home / "schemathesis" / "bin" / "st")
+        session.run(program, *asked, *(session.posargs or ["--max-examples", "20"]), external=True)
 
 
 @nox.session
@@ -163,11 +177,23 @@ def _run_moto(session: nox.Session, home: Path) -> Iterator[str]:
         yield url
 
 
+def _find_program(name: str, session: nox.Session) -> str:
+    """Where a program lies: in the session's environment, or with `--no-venv` on the PATH."""
+    folders = [*(session.bin_paths or ()), os.environ["PATH"]]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if not found:
+        session.error(f"{name} is neither in the session's environment nor on the PATH")
+    return found
+
+
 def _install_server(session: nox.Session, home: Path, *needed: str) -> None:
     """Install a server into an environment of its own."""
     python = str(home / "bin" / "python")
-    session.run_install("uv", "venv", "--quiet", "--allow-existing", str(home))
-    session.run_install("uv", "pip", "install", "--quiet", "--python", python, *needed)
+    for words in (
+        ("venv", "--quiet", "--allow-existing", str(home)),
+        ("pip", "install", "--quiet", "--python", python, *needed),
+    ):
+        session.run("uv", *words, external=True)
 
 
 @contextmanager
@@ -308,7 +334,7 @@ def attack(session: nox.Session) -> None:
         "EDITPROOF_ATTACK_EVERY": "1",
         "EDITPROOF_ATTACK_PAGE": "benchmarks/ATTACK.md",
     }
-    words = ("tests/robustness", "-m", "slow or not slow", "-n", "auto", "--dist", "worksteal")
+    words = ("tests/robustness", "-m", "slow or not slow", *PARALLEL)
     session.run("pytest", *words, *session.posargs, env=tried)
 
 

@@ -21,22 +21,21 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from editproof.harness.metrics.core.lpips_weights import LpipsWeights, find_weights
-from editproof.harness.metrics.core.metric import Image, Metric, Reference
+from benchmarks.metric_contenders import COMPARED, Contender, contenders, weights_of
+from benchmarks.metric_pairs import EDGE_PX, PHOTOGRAPHS, Pair, pairs
+from editproof.harness.metrics.core.lpips_weights import LpipsWeights
+from editproof.harness.metrics.core.metric import Metric
 from editproof.harness.metrics.core.registry import METRICS, get_metric
-from editproof.harness.running.measure import as_delivered, measure, prepare
+from editproof.harness.running.measure import measure, prepare
 from editproof.harness.running.worker import SCENES_KEPT
-from editproof.vectors.regions import border
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 PACKAGES = (
@@ -50,13 +49,10 @@ PACKAGES = (
     "numpy",
     "scipy",
 )
-PHOTOGRAPHS = ("astronaut", "immunohistochemistry", "hubble_deep_field")
-EDGE_PX = 512
 SIZES = ((EDGE_PX, EDGE_PX), (1024, 1024), (2160, 3840))
 """Height and width of the pairs that memory is measured on."""
 
 THREADS = (1, 2)
-COMPARED = ("psnr", "ssim", "lpips")
 
 SLOW = ("flip", "cer")
 """Not part of the whole set's time: an optional one, and the one that reads with a neural network.
@@ -65,232 +61,8 @@ SLOW = ("flip", "cer")
 TIRING_S = 1.0
 """What takes longer is timed twice only."""
 
-Call = Callable[[], float]
-"""Measures one pair and gives the value over the whole picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A photograph and an edit of it, with seven regions."""
-
-    name: str
-    reference: Reference
-    expected: Image
-    actual: Image
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """One implementation of a metric; `prepare` makes ready what is not timed."""
-
-    metric: str
-    package: str
-    prepare: Callable[[Pair], Call]
-
-
 Times = dict[tuple[str, str, str], list[float]]
 """(metric, package, pair) -> seconds, round by round."""
-
-
-def pairs(
-    height: int = EDGE_PX, width: int = EDGE_PX, photographs: Sequence[str] = PHOTOGRAPHS
-) -> list[Pair]:
-    """Each photograph with an edit that changed every pixel, and with one that changed the edit
-    region alone.
-    """
-    found = []
-    for name in photographs:
-        expected = photograph(name, height, width)
-        rng = np.random.default_rng(len(name))
-        soft = cv2.GaussianBlur(expected, (0, 0), 1.5) + rng.normal(0, 0.02, expected.shape)
-        everywhere = as_delivered(np.clip(soft, 0, 1).astype(np.float32))
-        reference = reference_of(expected)
-        inside = np.where(reference.areas["edit"][..., None], everywhere, expected)
-        found += [
-            Pair(f"{name}, changed everywhere", reference, expected, everywhere),
-            Pair(f"{name}, changed in `edit`", reference, expected, np.ascontiguousarray(inside)),
-        ]
-    return found
-
-
-def photograph(name: str, height: int, width: int) -> Image:
-    """The middle of one of scikit-image's photographs, mirrored where it is too small."""
-    from skimage import data
-
-    picture = np.asarray(getattr(data, name)()[..., :3], np.float32) / np.float32(255)
-    for axis, length in enumerate((height, width)):
-        while picture.shape[axis] < length:
-            picture = np.concatenate([picture, np.flip(picture, axis)], axis=axis)
-    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-    return np.ascontiguousarray(picture[top : top + height, left : left + width])
-
-
-def reference_of(expected: Image) -> Reference:
-    """Everything that can be known of a picture; the edit covers 15 % of it."""
-    height, width = expected.shape[:2]
-    y, x = np.mgrid[0:height, 0:width]
-    beside = np.maximum(np.abs(y - height / 2) / height, np.abs(x - width / 2) / width)
-    edit, wide = beside < np.sqrt(0.15) / 2, beside < np.sqrt(0.25) / 2
-    overlay = (edit & (x // 24 % 2 == 0)) * np.float32(0.8)
-    colour = np.full(expected.shape, 0.1, np.float32)
-    return Reference(
-        areas={
-            "all": np.ones(edit.shape, bool),
-            "edit": edit,
-            "ring": wide & ~edit,
-            "keep": ~wide,
-            "protect": (y < height / 5) & (x < width / 3),
-            "seams": (y % 128 < 3) | (x % 128 < 3),
-            "border": border(height, width, 1),
-        },
-        expected=expected,
-        input=np.asarray(
-            expected * (1 - overlay[..., None]) + colour * overlay[..., None], np.float32
-        ),
-        overlay=overlay,
-        overlay_rgb=colour,
-    )
-
-
-def contenders(weights: LpipsWeights) -> list[Contender]:
-    """Ours and whichever peers are installed."""
-    ours = [Contender(name, "editproof", _ours(get_metric(name, weights))) for name in COMPARED]
-    peers = {"piq": _piq, "pyiqa": _pyiqa, "torchmetrics": _torchmetrics, "skimage": _skimage}
-    found = [peers[package]() for package in peers if importlib.util.find_spec(package)]
-    return [*ours, *(contender for package in found for contender in package), _lpips(weights)]
-
-
-def _ours(metric: Metric) -> Callable[[Pair], Call]:
-    def prepare(pair: Pair) -> Call:
-        prepared = metric.prepare(pair.reference)
-
-        def call() -> float:
-            values = metric.measure(prepared, pair.actual)
-            return next(
-                v.value
-                for v in values
-                if (v.region, v.stat) == ("all", "mean") and v.value is not None
-            )
-
-        return call
-
-    return prepare
-
-
-def _on_tensors(function: Callable[[Any, Any], Any]) -> Callable[[Pair], Call]:
-    """A peer that takes 1×3×H×W tensors; making them is not timed."""
-    import torch
-
-    def prepare(pair: Pair) -> Call:
-        one, other = (
-            torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
-            for image in (pair.expected, pair.actual)
-        )
-
-        def call() -> float:
-            with torch.inference_mode():
-                return float(function(one, other))
-
-        return call
-
-    return prepare
-
-
-def _piq() -> list[Contender]:
-    import piq
-
-    return [
-        Contender("psnr", "piq", _on_tensors(piq.psnr)),
-        Contender(
-            "ssim", "piq", _on_tensors(lambda one, other: piq.ssim(one, other, downsample=False))
-        ),
-    ]
-
-
-def _pyiqa() -> list[Contender]:
-    import pyiqa
-
-    psnr, ssim = (pyiqa.create_metric(name, device="cpu") for name in ("psnr", "ssimc"))
-    return [
-        Contender("psnr", "pyiqa", _on_tensors(psnr)),
-        Contender("ssim", "pyiqa", _on_tensors(ssim)),
-    ]
-
-
-def _torchmetrics() -> list[Contender]:
-    from torchmetrics.functional import image
-
-    psnr, ssim = image.peak_signal_noise_ratio, image.structural_similarity_index_measure
-    return [
-        Contender(
-            "psnr", "torchmetrics", _on_tensors(lambda one, other: psnr(other, one, data_range=1.0))
-        ),
-        Contender(
-            "ssim", "torchmetrics", _on_tensors(lambda one, other: ssim(other, one, data_range=1.0))
-        ),
-    ]
-
-
-def _skimage() -> list[Contender]:
-    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-
-    wang = {
-        "channel_axis": -1,
-        "gaussian_weights": True,
-        "sigma": 1.5,
-        "use_sample_covariance": False,
-    }
-
-    def psnr(pair: Pair) -> Call:
-        return lambda: float(peak_signal_noise_ratio(pair.expected, pair.actual, data_range=1.0))
-
-    def ssim(pair: Pair) -> Call:
-        return lambda: float(
-            structural_similarity(pair.expected, pair.actual, data_range=1.0, **wang)
-        )
-
-    return [Contender("psnr", "scikit-image", psnr), Contender("ssim", "scikit-image", ssim)]
-
-
-def _lpips(weights: LpipsWeights) -> Contender:
-    """The package, on the very weights that ours looks through."""
-    import lpips
-
-    from editproof.harness.metrics.structure.lpips import read_weights
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it calls torchvision with an old argument
-        package = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
-    state = read_weights(weights.path)
-    names = {
-        f"net.slice{k}.{n}": f"features.{n}" for k, n in ((1, 0), (2, 3), (3, 6), (4, 8), (5, 10))
-    }
-    part = {
-        f"{own}.{kind}": state[f"{name}.{kind}"]
-        for own, name in names.items()
-        for kind in ("weight", "bias")
-    }
-    package.load_state_dict(part, strict=False)
-    return Contender(
-        "lpips", "lpips", _on_tensors(lambda one, other: package(one, other, normalize=True))
-    )
-
-
-def weights_of(folder: Path) -> LpipsWeights:
-    """AlexNet's weights where they are known, else random ones, kept in the folder."""
-    named = os.environ.get("EDITPROOF_LPIPS_WEIGHTS", "")
-    found = find_weights(named, download=False)
-    if found.variant == "alex":
-        return found
-    from safetensors.torch import save_file
-    from torchvision.models import alexnet
-
-    state = {
-        f"features.{name}": weight
-        for name, weight in alexnet(weights=None).features.state_dict().items()
-    }
-    save_file(state, folder / "alexnet_features.safetensors")
-    return find_weights(str(folder), download=False)
 
 
 def race(

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from editproof.pipelines.contract import ContractError, Param
 from editproof.pipelines.models.names import check_model
+from editproof.pipelines.setting_values import parse_setting
 from editproof.pipelines.stages.perceptual import find_weights
 from editproof.pipelines.stages.upscalers import find_upscaler
 
@@ -354,7 +355,7 @@ class ReferenceConfig:
                 raise ContractError(_describe_unknown(name))
             section_name, setting = name.split(".")
             section = replace(
-                getattr(config, section_name), **{setting: _parse_value(name, value, kind)}
+                getattr(config, section_name), **{setting: parse_setting(name, value, kind)}
             )
             config = replace(config, **{section_name: section})
         _check_ranges(config)
@@ -389,33 +390,6 @@ def _setting_types() -> Mapping[str, Any]:
         for section in fields(ReferenceConfig)
         for setting, kind in get_type_hints(get_type_hints(ReferenceConfig)[section.name]).items()
     }
-
-
-def _parse_value(name: str, value: Param, kind: Any) -> Param:
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ContractError(
-                f"{name} must be one of {', '.join(get_args(kind))}; it is {value!r}"
-            )
-        return value
-    if kind is bool:
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        if isinstance(value, bool) or str(value).lower() not in words:
-            if isinstance(value, bool):
-                return value
-            raise ContractError(f"{name} must be true or false; it is {value!r}")
-        return words[str(value).lower()]
-    if kind is str:
-        return str(value)
-    try:
-        number = float(value)
-    except ValueError:
-        raise ContractError(f"{name} must be a number; it is {value!r}") from None
-    if kind is int:
-        if not number.is_integer():
-            raise ContractError(f"{name} must be a whole number; it is {value!r}")
-        return int(number)
-    return number
 
 
 RANGES: dict[str, tuple[float, float]] = {

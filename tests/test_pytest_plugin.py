@@ -55,7 +55,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A folder with settings, a suite that passes and one that can't, and a pipeline."""
     pytester.makefile(
         ".toml",
-        editproof='suite = "good.toml"\nruns = "kept-here"\n[lpips]\ndownload = false\n',
+        editproof='suite = "good.toml"\nruns = "kept-here"\njobs = 1\n[lpips]\ndownload = false\n',
         good=SUITE.format(name="good", region="edit", least=1),
         bad=SUITE.format(name="bad", region="edit", least=99),
     )
@@ -71,6 +71,7 @@ def test_a_suite_adds_a_test_for_each_family_and_model(project: pytest.Pytester)
     assert not (project.path / "kept-here").exists()
 
 
+@pytest.mark.slow
 def test_a_suite_that_passes_passes(project: pytest.Pytester) -> None:
     """Settings are those of the rootdir: the run lies where they say."""
     done = project.runpytest(
@@ -83,7 +84,7 @@ def test_a_suite_that_passes_passes(project: pytest.Pytester) -> None:
     assert [model.spec for model in run.manifest.suite.models] == ["mine.py:build"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
     """The failure is what the gate says, without a traceback."""
     done = project.runpytest("--editproof", "bad.toml")
@@ -144,7 +145,7 @@ def test_a_test_fails_where_a_finding_names_it(
         )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_suite_that_could_not_be_judged_fails(project: pytest.Pytester) -> None:
     """A green test that measured nothing is the worst of all."""
     project.makepyfile(
@@ -240,7 +241,7 @@ def test_a_function_is_taken_for_what_its_arguments_say(tmp_path: Path) -> None:
     assert source_hash(named.removeprefix("v2="))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
     """Unless `check` is off: then the verdict is the test's to judge."""
     project.makepyfile(

@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from editproof.harness.records.glossary import terms
@@ -107,6 +108,27 @@ def write_static(folder: Path, names: Iterable[str]) -> None:
         write_atomically(folder / "static" / name, (STATIC / name).read_bytes())
 
 
+class CompiledTemplates(BytecodeCache):
+    """What templates were compiled to, for all pages of this process: compiling takes longer than
+    a page.
+    """
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill the bucket where its template was compiled before."""
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what its template was compiled to."""
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = CompiledTemplates()
+
+
 def make_environment(folder: Path) -> Environment:
     """Our templates, for a page in that folder; whatever a run says is escaped, and a name that
     does not exist raises.
@@ -118,6 +140,7 @@ def make_environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_COMPILED,
     )
     pages.filters.update(
         number=numbers.number,

@@ -22,6 +22,7 @@ from editproof.harness.records.verdicts import Outcome
 from editproof.reports.html.report import write_report
 from tests.e2e.viewing import DESK, Open
 from tests.reports.conftest import make_run
+from tests.sharing import make_once
 
 FLAGS = (
     "--no-sandbox",
@@ -129,8 +130,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if kept and (Path(kept) / "runs" / "bad").is_dir():
         write_report(runs.load(Path(kept) / "runs" / "bad"))
         return Path(kept)
-    here = Path(kept) if kept else tmp_path_factory.mktemp("real")
+    if not kept:  # tests write beside the runs: each process has a copy of its own
+        made = make_once(tmp_path_factory, "real", make_runs)
+        return Path(shutil.copytree(made, tmp_path_factory.mktemp("copy") / "real"))
+    here = Path(kept)
     here.mkdir(parents=True, exist_ok=True)
+    make_runs(here)
+    return here
+
+
+def make_runs(here: Path) -> None:
     (here / "editproof.toml").write_text("[lpips]\ndownload = false\n")
     suite = [argument for family in FAMILIES for argument in ("--vector", family)]
     editproof(
@@ -140,7 +149,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     editproof(
         here, "run", *suite, *BAD, "--seed", "42", "--seed", "99", "--out", "runs/bad", "--quiet"
     )
-    return here
 
 
 @pytest.fixture(scope="session")

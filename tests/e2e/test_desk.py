@@ -20,8 +20,10 @@ from editproof.pipelines.files import decode_mask
 from editproof.reports.html.review_page import make_review_page
 from tests.e2e.conftest import until
 from tests.e2e.test_accessibility import troubles
+from tests.grids import diagonal
 from tests.harness.review.made import BAD, make_pair
 from tests.reports.conftest import HOSTILE
+from tests.sharing import make_once
 
 MOST_KEYS = 60
 REFUSED = "409 (Conflict)"
@@ -30,9 +32,7 @@ REFUSED = "409 (Conflict)"
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a judged run and its baseline."""
-    folder = tmp_path_factory.mktemp("pair")
-    make_pair(folder, size=192)
-    return folder
+    return make_once(tmp_path_factory, "pair", lambda folder: make_pair(folder, size=192))
 
 
 @pytest.fixture
@@ -365,8 +365,7 @@ def test_read_only(visit: Visit) -> None:
     assert states(page) == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "theme"), diagonal([1440, 390], ["light", "dark"]))
 def test_accessible_and_never_cut(visit: Visit, theme: str, width: int) -> None:
     """As a list of members, and with a chosen case and a mark."""
     page = visit(width=width, theme=theme)
@@ -395,7 +394,7 @@ TIMED = """async () => {
 }"""
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ten_thousand_cases(browser: Browser, tmp_path: Path) -> None:
     """Few elements at any time, and a group of thousands is decided as quickly as one of ten."""
     make_pair(tmp_path, 10_000, size=16)

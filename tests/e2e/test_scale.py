@@ -1,5 +1,5 @@
-"""Ten thousand cases in a browser: what is loaded, what becomes an element. Times are kept by
-benchmarks/REPORT.md.
+"""Hundreds of cases in a browser, at night ten thousand: what is loaded, what becomes an element.
+Times are kept by benchmarks/REPORT.md.
 """
 
 from __future__ import annotations
@@ -16,23 +16,32 @@ from benchmarks.report import loaded_bytes
 from benchmarks.synthetic import make_run
 from editproof.reports.html.report import write_report
 from tests.e2e.conftest import opened, until
+from tests.sharing import make_once
 
-CASES = 10_000
 MB = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of ten thousand cases."""
-    run = make_run(tmp_path_factory.mktemp("large"), CASES)
-    start = time.perf_counter()
-    index = write_report(run)
-    print(f"{CASES / (time.perf_counter() - start):.0f} cases/s")  # noqa: T201 - for whoever runs this with -s
-    return index
+@pytest.fixture(scope="module", params=[300, pytest.param(10_000, marks=pytest.mark.exhaustive)])
+def cases(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
 
 
 @pytest.fixture(scope="module")
-def asked() -> list[str]:
+def large(tmp_path_factory: pytest.TempPathFactory, cases: int) -> Path:
+    """The report of so many cases."""
+
+    def make(folder: Path) -> None:
+        run = make_run(folder, cases)
+        start = time.perf_counter()
+        write_report(run)
+        print(f"{cases / (time.perf_counter() - start):.0f} cases/s")  # noqa: T201 - for whoever runs this with -s
+
+    return make_once(tmp_path_factory, f"large-{cases}", make) / "report" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def asked(large: Path) -> list[str]:
     """What the page asked for."""
     return []
 
@@ -44,9 +53,9 @@ def page(browser: Browser, large: Path, asked: list[str]) -> Iterator[Page]:
         yield shown
 
 
-def test_list_data_is_small(large: Path) -> None:
+def test_list_data_is_small(large: Path, cases: int) -> None:
     """The list of ten thousand cases is at most 2.5 MB."""
-    assert (large.parent / "data" / "cases.js").stat().st_size <= 2.5 * MB
+    assert (large.parent / "data" / "cases.js").stat().st_size <= 2.5 * MB * cases / 10_000
 
 
 def test_little_is_loaded_at_first(page: Page, large: Path, asked: list[str]) -> None:
@@ -77,12 +86,12 @@ def test_few_elements(page: Page) -> None:
     assert page.evaluate("document.querySelectorAll('*').length") < 10_000
 
 
-def test_every_case_is_found(page: Page) -> None:
-    """The last of ten thousand is reached by one key, and found by its id."""
+def test_every_case_is_found(page: Page, cases: int) -> None:
+    """The last of them is reached by one key, and found by its id."""
     rows = page.locator(".grid .rows")
     rows.focus()
     page.keyboard.press("End")
-    assert page.locator(".line.active").get_attribute("data-index") == str(CASES - 1)
+    assert page.locator(".line.active").get_attribute("data-index") == str(cases - 1)
     last = page.evaluate("editproof.list.order().at(-1)")
     page.locator("input[name=q]").fill(last)
     assert page.evaluate("editproof.list.order()") == [last]
@@ -90,6 +99,6 @@ def test_every_case_is_found(page: Page) -> None:
 
 
 def test_charts_do_not_grow(large: Path) -> None:
-    """Ten thousand cases of twenty families have no more charts than a page can show."""
+    """Thousands of cases of twenty families have no more charts than a page can show."""
     assert len(list((large.parent / "charts").iterdir())) <= 4 * 12 + 5
     assert len(list((large.parent / "thumbs").iterdir())) <= 48

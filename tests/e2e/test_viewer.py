@@ -14,9 +14,25 @@ from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.runs import Run
 from tests.e2e.conftest import state, until
 from tests.e2e.viewing import MODES, TALL, Open, picture, place, seen
+from tests.grids import some
 
 
-@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_by_button_and_key(view: Open) -> None:
+    """One after the other, on one page."""
+    page = view("&mode=side")
+    for number, mode in enumerate(MODES, 1):
+        button = page.locator(f"button[data-mode={mode}]")
+        button.click()
+        by_button = page.inner_html(".v-panes")
+        page.keyboard.press("1" if number > 1 else "2")
+        expect(button).to_have_attribute("aria-pressed", "false")
+        page.keyboard.press(str(number))
+        expect(button).to_have_attribute("aria-pressed", "true")
+        assert page.inner_html(".v-panes") == by_button
+        assert state(page)["mode"] == mode
+
+
+@pytest.mark.parametrize("mode", some(MODES))
 def test_every_mode_by_button_key_and_link(view: Open, mode: str) -> None:
     """A mode is chosen by its button or its key, and a link to it shows the same."""
     page = view("&mode=side")

@@ -1,7 +1,13 @@
-"""A small suite, and commands run on it as a user would."""
+"""A small suite, and commands run on it as a user would.
+
+Commands run in this process, where what they import is imported already. What depends on a process
+of its own asks for `process`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,6 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from typer.testing import CliRunner
+
+from editproof.harness.commands.cli import app
+from tests.sharing import make_once
 
 SMALL_SUITE = """
 name = "small"
@@ -30,7 +40,8 @@ patch = "reference?inpaint.model=patch"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-SETTINGS = 'suite = "small.toml"\n[lpips]\ndownload = false\n'
+SETTINGS = 'suite = "small.toml"\njobs = 1\n[lpips]\ndownload = false\n'
+"""One worker: the tests themselves take all cores."""
 
 
 @pytest.fixture
@@ -59,14 +70,37 @@ def make_start(
     files: Mapping[str, str],
     commands: Sequence[Sequence[str]],
 ) -> Start:
-    """A folder with these files, after these commands."""
-    start = Start(tmp_path_factory.mktemp("start"), tmp_path_factory.mktemp("start-cache"))
-    for name, text in {"editproof.toml": SETTINGS, **files}.items():
+    """A folder with these files, after these commands. All processes of `-n` share it."""
+    files = {"editproof.toml": SETTINGS, **files}
+    name = hashlib.sha256(repr((sorted(files.items()), list(commands))).encode()).hexdigest()[:16]
+
+    def fill(home: Path) -> None:
+        start = Start(home / "folder", home / "cache")
+        fill_start(start, files, commands)
+
+    home = make_once(tmp_path_factory, f"start-{name}", fill)
+    return Start(home / "folder", home / "cache")
+
+
+def fill_start(start: Start, files: Mapping[str, str], commands: Sequence[Sequence[str]]) -> None:
+    for folder in start:
+        folder.mkdir()
+    for name, text in files.items():
         (start.folder / name).write_text(text)
     for arguments in commands:
-        done = run_editproof(start.folder, arguments, {"EDITPROOF_CACHE": str(start.cache)})
+        done = run_here(start.folder, arguments, {"EDITPROOF_CACHE": str(start.cache)})
         assert done.returncode == 0, done.stderr
-    return start
+
+
+def run_here(
+    folder: Path, arguments: Sequence[str], env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """`editproof`, in this process. Whatever the command did not foresee is raised."""
+    with contextlib.chdir(folder):
+        done = CliRunner(env=env).invoke(app, [*arguments], prog_name="editproof")
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def run_editproof(
@@ -86,11 +120,22 @@ def run_editproof(
 
 @pytest.fixture
 def command(folder: Path) -> Command:
+    """`editproof`, in this process."""
+    return make_command(folder, run_here)
+
+
+@pytest.fixture
+def process(folder: Path) -> Command:
     """`editproof`, as a process of its own."""
+    return make_command(folder, run_editproof)
+
+
+def make_command(folder: Path, start: Callable[..., subprocess.CompletedProcess[str]]) -> Command:
+    """`start` in that folder, with its arguments as words."""
 
     def run(
         *arguments: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return run_editproof(folder, arguments, env or {})
+        return start(folder, arguments, env or {})
 
     return run

@@ -91,6 +91,7 @@ def test_a_line_is_read() -> None:
     assert 25 < height_px(line) < 60
 
 
+@pytest.mark.slow
 def test_each_line_s_confidence_stands_in_the_trace() -> None:
     image = np.full((120, 240, 3), 0.3, np.float32)
     pixels = np.round(image * 255).astype(np.uint8)

@@ -10,6 +10,7 @@ from editproof.pipelines import EditRequest, Image, Mask, reference
 from editproof.pipelines.config import DetectConfig
 from editproof.pipelines.models.names import CLASSICAL
 from editproof.pipelines.stages.ocr import find_text, get_corners
+from tests.grids import diagonal
 
 SHAPES = [(1, 1), (1, 7), (2, 2), (3, 3), (5, 4), (1, 300), (400, 2), (9, 9)]
 """Height and width, px."""
@@ -33,9 +34,11 @@ def masked(shape: tuple[int, int], where: str) -> Mask:
     return mask
 
 
-@pytest.mark.parametrize("model", CLASSICAL)
-@pytest.mark.parametrize("where", ["empty", "corner", "edge", "full"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "where", "model"),
+    diagonal(SHAPES, ["empty", "corner", "edge", "full"], CLASSICAL),
+    ids=str,
+)
 def test_tiny_and_long_pictures(shape: tuple[int, int], where: str, model: str) -> None:
     """Untouched outside the mask and in range inside it; with nothing to fill from, that is
     said.
@@ -54,8 +57,9 @@ def test_tiny_and_long_pictures(shape: tuple[int, int], where: str, model: str) 
     assert not (result.image[mask > 0] == image[mask > 0]).all(axis=-1).any()
 
 
-@pytest.mark.parametrize("mode", ["hard", "feather", "poisson", "laplacian"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "mode"), diagonal(SHAPES, ["hard", "feather", "poisson", "laplacian"]), ids=str
+)
 def test_every_blend_on_tiny_and_long_pictures(shape: tuple[int, int], mode: str) -> None:
     image, mask = picture(shape), masked(shape, "corner")
     pipeline = reference.build(**{"blend.mode": mode}, **FREELY)
@@ -78,6 +82,7 @@ def test_detection_takes_any_size(shape: tuple[int, int]) -> None:
     assert result.image.shape == (2 * shape[0], 2 * shape[1], 3)
 
 
+@pytest.mark.slow
 def test_text_in_a_narrow_strip_is_found() -> None:
     """A strip forty times as long as wide is no harder than a picture."""
     pixels = np.full((24, 960, 3), 70, np.uint8)

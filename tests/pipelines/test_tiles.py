@@ -24,13 +24,16 @@ from editproof.pipelines.stages.inpaint import (
     widen_tile,
 )
 from editproof.pipelines.stages.tiling import Join, cross_fade, map_tiles
+from tests.grids import diagonal
 
 JOINS: Sequence[Join] = get_args(Join)
 
 
-@pytest.mark.parametrize("join", JOINS)
-@pytest.mark.parametrize("size", [(96, 96), (100, 61), (17, 200), (1, 1)])
-@pytest.mark.parametrize("overlap_px", [0, 5, 16, 30])
+@pytest.mark.parametrize(
+    ("size", "overlap_px", "join"),
+    diagonal([(96, 96), (100, 61), (17, 200), (1, 1)], [0, 5, 16, 30], JOINS),
+    ids=str,
+)
 def test_what_tiles_agree_on_comes_back_exactly(
     size: tuple[int, int], overlap_px: int, join: Join
 ) -> None:

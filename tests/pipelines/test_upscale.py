@@ -29,6 +29,7 @@ from editproof.pipelines.stages.upscalers import (
 )
 from editproof.pipelines.weights.make_realesrgan import HALF_FLAG, read_ncnn
 from tests.gpu import on_a_gpu
+from tests.grids import diagonal
 from tests.harness.metrics.test_values import mean_of_all
 
 SIZE = 96
@@ -55,10 +56,13 @@ def photo(original: Image) -> Image:
     return small_photo(original, 3)
 
 
-@pytest.fixture(params=[*UPSCALERS, f"spandrel:{REALESRGAN}"], ids=[*UPSCALERS, "spandrel"])
+MODELS = [*UPSCALERS, "spandrel"]
+
+
+@pytest.fixture(params=MODELS)
 def name(request: pytest.FixtureRequest) -> str:
     text: str = request.param
-    return text
+    return f"spandrel:{REALESRGAN}" if text == "spandrel" else text
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def model(name: str) -> Upscaler:
     return find_upscaler(name)
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(("name", "scale"), diagonal(MODELS, [1, 2, 3, 4, 5]), indirect=["name"])
 def test_every_upscaler_keeps_the_contract(model: Upscaler, photo: Image, scale: int) -> None:
     """Shape, dtype and range at every scale; the same bits again; the input is left alone."""
     crop = photo[:24, :33].copy()
@@ -77,7 +81,12 @@ def test_every_upscaler_keeps_the_contract(model: Upscaler, photo: Image, scale:
     assert np.array_equal(crop, photo[:24, :33])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 17), (17, 1), (2, 3)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    diagonal(MODELS, [(1, 1), (1, 17), (17, 1), (2, 3)]),
+    indirect=["name"],
+    ids=str,
+)
 def test_every_upscaler_takes_the_smallest_pictures(model: Upscaler, size: tuple[int, int]) -> None:
     """A flat picture stays what it is, however small."""
     flat = np.full((*size, 3), 0.25, np.float32)
@@ -329,6 +338,7 @@ def test_back_projection_brings_the_input_back(name: str, original: Image) -> No
 
 
 @pytest.mark.parametrize("settings", [{}, {"upscale.model": "realesrgan"}, {"text.mode": "auto"}])
+@pytest.mark.slow
 def test_upscaling_first_fills_the_large_picture(photo: Image, settings: dict[str, str]) -> None:
     """Outside the enlarged mask the picture is the upscaler's; the fill differs from that of the
     usual order.

@@ -41,6 +41,7 @@ def test_charts_of_every_family(drawn: tuple[Chart, ...]) -> None:
     }
 
 
+@pytest.mark.slow
 def test_number_of_charts_is_bounded(run: runs.Run, tmp_path: Path) -> None:
     """Of many families those are drawn that the verdict names, and the rest is counted."""
     cases = [
@@ -125,6 +126,7 @@ def test_history_is_of_earlier_runs(run: runs.Run, tmp_path: Path) -> None:
     assert [chart.title for chart in drawn if chart.kind == "history"] == ["Runs"]
 
 
+@pytest.mark.slow
 def test_charts_are_reproducible(drawn: tuple[Chart, ...], run: runs.Run, tmp_path: Path) -> None:
     """A second rendering gives the same bytes."""
     again = charts.write_charts(run, tmp_path).charts

@@ -320,6 +320,7 @@ def test_same_bytes_again(run: runs.Run, tmp_path: Path) -> None:
     assert all((first / path).read_bytes() == (second / path).read_bytes() for path in files)
 
 
+@pytest.mark.slow
 def test_old_files_go(run: runs.Run) -> None:
     """A report that is written again in its own place leaves nothing of the one before."""
     stale = run.folder / "report" / "cases" / "stale.js"

@@ -21,8 +21,8 @@ from editproof.harness.stores.objects import ObjectFolder
 STEPS = ("fsync", "fdatasync", "rename", "replace", "unlink", "remove", "rmdir", "link", "mkdir")
 """Functions of `os` that count."""
 DIED = 77
-EVERY = int(os.environ.get("EDITPROOF_ATTACK_EVERY", "4"))
-"""At which steps an action dies: at each of them, or at every fourth."""
+EVERY = int(os.environ.get("EDITPROOF_ATTACK_EVERY", "16"))
+"""At which steps an action dies: at each of them, or at every sixteenth."""
 WRITES = ("write", "write_once", "replace", "remove")
 """Methods of a store that count."""
 

@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
+
 from editproof.harness.records.runs import blob_path
 from editproof.harness.retention.cache_pruning import prune_cache
 from editproof.harness.running.cache import Cache
@@ -33,6 +35,7 @@ def run_cases(folder: Path, name: str) -> tuple[int, int]:
     return hits, misses
 
 
+@pytest.mark.slow
 def test_a_cache_is_pruned_while_runs_use_it(in_memory: Path) -> None:
     """Every run has all its pictures, whole, whatever went meanwhile."""
     entries = 0

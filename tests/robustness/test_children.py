@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from editproof.harness.processes.child import Child, ChildDiedError, wait_for_any
+from tests.grids import diagonal
 from tests.robustness.tagging import Tagged, wait_until
 
 MODULE = """
@@ -128,8 +129,10 @@ def test_a_child_that_does_not_read_is_given_up(child: Child) -> None:
         child.receive(timeout_s=1)
 
 
-@pytest.mark.parametrize("code", [LEAVES, DETACHES])
-@pytest.mark.parametrize("ends", ["stop", "os._exit(3)", "os.kill(os.getpid(), signal.SIGKILL)"])
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    diagonal(["stop", "os._exit(3)", "os.kill(os.getpid(), signal.SIGKILL)"], [LEAVES, DETACHES]),
+)
 def test_what_a_child_started_ends_with_it(
     module: Path, tagged: Tagged, code: str, ends: str
 ) -> None:

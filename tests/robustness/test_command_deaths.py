@@ -61,7 +61,7 @@ def restorer(folder: Path) -> Callable[[], None]:
     return restore
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_gate(
     runs: tuple[Run, Run], project: Project, count_attempt: Callable[[str], None]
 ) -> None:
@@ -80,7 +80,7 @@ def test_gate(
     assert count > 10 / EVERY
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_report(
     runs: tuple[Run, Run], project: Project, count_attempt: Callable[[str], None]
 ) -> None:
@@ -100,7 +100,7 @@ def test_report(
     assert count > 50 / EVERY
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_noise(in_memory: Path, project: Project, count_attempt: Callable[[str], None]) -> None:
     """The file is there whole, or not at all; the runs are only read."""
     reruns = [
@@ -175,7 +175,7 @@ def test_run(
     assert count > 20 / EVERY
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_measure(
     runs: tuple[Run, Run],
     in_memory: Path,

@@ -15,6 +15,7 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.records import runs, tables
 from editproof.harness.records.digests import Digest, is_digest
 from editproof.harness.records.errors import UsageError
+from tests.grids import diagonal
 from tests.robustness.received import Cli, edit_journal, edit_json
 
 OUT = "../../../../outside"
@@ -136,8 +137,7 @@ LINKED = [
 ]
 
 
-@pytest.mark.parametrize("name", LINKED)
-@pytest.mark.parametrize("place", ["received", "baselines/tiny"])
+@pytest.mark.parametrize(("name", "place"), diagonal(LINKED, ["received", "baselines/tiny"]))
 def test_a_link_in_a_run_or_baseline_is_not_followed(
     cli: Cli, work: Path, name: str, place: str
 ) -> None:

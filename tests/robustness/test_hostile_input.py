@@ -38,6 +38,7 @@ from editproof.pipelines.files import (
     decode_mask,
     read_size,
 )
+from tests.grids import diagonal
 from tests.harness.conftest import Start
 from tests.robustness.received import Cli, drop_tables
 
@@ -134,7 +135,7 @@ def test_any_toml_is_read_or_refused(case: Path, table: dict[str, Any]) -> None:
     check_toml(case, table)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @MANY
 @given(tables)
 def test_much_toml_is_read_or_refused(case: Path, table: dict[str, Any]) -> None:
@@ -302,7 +303,7 @@ def test_any_picture_is_read_or_refused(data: bytes) -> None:
     check_picture(data)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @MANY
 @given(damaged_pictures() | st.binary(max_size=100))
 def test_many_pictures_are_read_or_refused(data: bytes) -> None:
@@ -404,11 +405,13 @@ def test_any_record_is_read_or_refused(
     path.write_bytes(before) if before else path.unlink()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b'{"schema": ' + b"9" * 5000 + b"}", b"\0"],
+HOSTILE_RECORDS = (
+    *(b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe"),
+    *(b'{"schema": ' + b"9" * 5000 + b"}", b"\0"),
 )
-@pytest.mark.parametrize("name", FILES[:6])
+
+
+@pytest.mark.parametrize(("name", "data"), diagonal(FILES[:6], HOSTILE_RECORDS))
 def test_a_hostile_record_is_one_line(cli: Cli, work: Path, name: str, data: bytes) -> None:
     (work / "received" / "baseline").mkdir(exist_ok=True)
     for file in ("pairs.json", "journal.jsonl"):

@@ -58,7 +58,10 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.exhaustive)],
+)
 def test_a_run_that_is_stopped_says_how_to_go_on(
     command: Command, folder: Path, tagged: Tagged, number: signal.Signals, code: int
 ) -> None:
@@ -92,6 +95,7 @@ def test_a_run_that_is_stopped_while_it_loads_leaves_nothing(folder: Path, tagge
     assert not list((folder / "runs").iterdir())
 
 
+@pytest.mark.slow
 def test_loading_has_a_limit_that_can_be_set(command: Command, folder: Path) -> None:
     """The message names the setting."""
     (folder / "mine.py").write_text(BUSY)
@@ -115,7 +119,7 @@ def test_nothing_outlives_a_run_that_is_killed(folder: Path, tagged: Tagged) -> 
     assert wait_until(lambda: not tagged(), 10)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_nothing_outlives_a_pytest_that_is_killed(folder: Path, tagged: Tagged) -> None:
     """The plugin starts the command in a process of its own."""
     (folder / "mine.py").write_text(BUSY)

@@ -28,6 +28,7 @@ from editproof.harness.stores.objects import ObjectFolder
 from editproof.harness.stores.places import find_url
 from editproof.harness.stores.run_copy import RunCopy
 from editproof.harness.stores.run_store import open_run_store
+from tests.grids import some
 from tests.harness.stores.conftest import Elsewhere, elsewhere  # noqa: F401 - a fixture
 from tests.harness.stores.test_run_store import failure, manifest, put
 from tests.robustness.damaging import DAMAGES, damage
@@ -47,7 +48,7 @@ class Content:
     pictures: Sequence[bytes] = ()
 
 
-TRIALS = max(TRIALS_OF_FILES // 10, 40)
+TRIALS = max(TRIALS_OF_FILES // 10, 14)
 """Of every object: each needs a machine of its own."""
 
 Read = Callable[[str], Content]
@@ -155,7 +156,7 @@ PLACES: dict[str, tuple[Callable[[str], None], Read]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", some(list(PLACES)))
 def test_damage_in_a_store_is_noticed_or_harmless(
     place: str,
     elsewhere: Elsewhere,  # noqa: F811 - the fixture

@@ -7,15 +7,13 @@ import numpy.typing as npt
 import pytest
 
 from editproof.vectors import VECTORS, Scene, Vector, get_vector
+from tests.grids import diagonal
 
-RUNGS = [
-    pytest.param(vector, step, id=f"{vector.family}/{step}")
-    for vector in VECTORS
-    for step in range(1, len(vector.ladder) + 1)
-]
+STEPS = [(vector, step) for vector in VECTORS for step in range(1, len(vector.ladder) + 1)]
+RUNGS = [pytest.param(vector, step, id=f"{vector.family}/{step}") for vector, step in STEPS]
 QUICK_SIZES = [(64, 2), (256, 2)]
-SIZES = [*QUICK_SIZES, (64, 1), (100, 2), (100, 3), (512, 1), (512, 2)]
-"""Edge of the input, and scale. Beyond the quick ones the contract is the exhaustive grid."""
+SIZES = [(64, 1), (100, 2), (100, 3), (512, 1), (512, 2)]
+"""Edge of the input, and scale. At the quick ones each rule of the contract is a test."""
 Plane = npt.NDArray[np.float32]
 HALF_LEVEL = 0.5 / 255 + 1e-6
 IMAGES = ("input", "clean", "clean_input", "overlay_rgb")
@@ -25,13 +23,9 @@ OUTPUT_MASKS = ("edit", "ring", "keep", "seams")
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(
-            (*rung.values, size, scale),
-            id=f"{rung.id}-{size}x{scale}",
-            marks=() if (size, scale) in QUICK_SIZES else pytest.mark.slow,
-        )
+        pytest.param((*rung.values, size, scale), id=f"{rung.id}-{size}x{scale}")
         for rung in RUNGS
-        for size, scale in SIZES
+        for size, scale in QUICK_SIZES
     ],
 )
 def rendered(request: pytest.FixtureRequest) -> tuple[Scene, int]:
@@ -145,6 +139,26 @@ def test_boxes(rendered: tuple[Scene, int]) -> None:
     for box in scene.truth:
         assert free <= box.y0 < box.y1 <= height - free, box
         assert free <= box.x0 < box.x1 <= width - free, box
+
+
+CONTRACT = (
+    *(test_shape, test_partition, test_protect, test_equation, test_truth_is_one_picture),
+    *(test_levels, test_edit_covers_overlay, test_boxes),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rung", "size_and_scale"),
+    diagonal([f"{vector.family}/{step}" for vector, step in STEPS], SIZES),
+    ids=str,
+)
+def test_all_of_it_at_every_size(rung: str, size_and_scale: tuple[int, int]) -> None:
+    family, _, step = rung.partition("/")
+    size, scale = size_and_scale
+    rendered = get_vector(family).render(3, size, step=int(step), scale=scale), size
+    for check in CONTRACT:
+        check(rendered)
 
 
 @pytest.mark.parametrize(("vector", "step"), RUNGS)

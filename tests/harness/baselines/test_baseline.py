@@ -168,6 +168,7 @@ def test_undo_takes_back_one_acceptance_after_the_other(
         acceptance.undo(folder)
 
 
+@pytest.mark.slow
 def test_undo_goes_back_ten_times(first: Run, second: Run, tmp_path: Path) -> None:
     """Further back there is git."""
     folder = tmp_path / "base"

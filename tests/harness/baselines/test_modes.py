@@ -157,7 +157,7 @@ def build():
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_bistable_pipeline_passes_once_both_outcomes_are_accepted(
     command: Command, folder: Path
 ) -> None:

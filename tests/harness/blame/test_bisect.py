@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.harness.blame.made_commits import commit, git
-from tests.harness.conftest import SETTINGS, run_editproof
+from tests.harness.conftest import SETTINGS, run_here
 
 SUITE = """
 name = "small"
@@ -70,7 +70,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
             trouble="import nowhere_to_be_found" if number == BROKEN else f"NUMBER = {number}",
         )
         commit(folder, f"number {number}", edit=text)
-    done = run_editproof(folder, ["run", "-q"], {})
+    done = run_here(folder, ["run", "-q"], {})
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -78,7 +78,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def find(repository: Path, good: int, bad: int, *more: str) -> dict[str, Any]:
     """`editproof bisect` between two commits, by their numbers."""
     ends = ["--good", name(good), "--bad", name(bad)]
-    done = run_editproof(repository, ["bisect", "logo/2", *ends, *more, "--json"], {})
+    done = run_here(repository, ["bisect", "logo/2", *ends, *more, "--json"], {})
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -92,7 +92,7 @@ def list_trees(repository: Path) -> list[str]:
     return git(repository, "worktree", "list").splitlines()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_first_bad_of_64_commits_and_its_stage_are_named(repository: Path) -> None:
     answer = find(repository, 0, COMMITS)
     assert answer["commits"] == [git(repository, "rev-parse", name(DARKER))]
@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_no_worktree_behind(repository: Path) -> None:
 
 @pytest.mark.slow
 def test_where_nothing_changed_it_says_so(repository: Path) -> None:
-    done = run_editproof(repository, ["bisect", "logo/1", "--good", "HEAD~3", "--bad", "HEAD"], {})
+    done = run_here(repository, ["bisect", "logo/1", "--good", "HEAD~3", "--bad", "HEAD"], {})
     assert done.returncode == 2
     assert "logo/1 mine seed 42 is the same at both commits, bit for bit" in done.stderr
 
@@ -145,6 +145,6 @@ def test_where_nothing_changed_it_says_so(repository: Path) -> None:
 @pytest.mark.slow
 def test_an_end_that_can_t_be_run_is_named(repository: Path) -> None:
     ends = ["--good", "HEAD~3", "--bad", "HEAD"]
-    done = run_editproof(repository, ["bisect", "logo/1", *ends, "--setup", "false"], {})
+    done = run_here(repository, ["bisect", "logo/1", *ends, "--setup", "false"], {})
     assert done.returncode == 3
     assert "--good HEAD~3 can't be run: --setup ended with exit code 1" in done.stderr

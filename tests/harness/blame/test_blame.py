@@ -12,6 +12,7 @@ import pytest
 
 from editproof.harness.gate.first_stage import find_first_difference
 from editproof.harness.records.tables import KeptStage
+from tests.grids import some
 from tests.harness.conftest import Command, Start, make_start
 
 SUITE = """
@@ -105,7 +106,7 @@ def test_the_gate_names_the_first_stage_and_blame_the_stage_that_did_it(
     assert share["effect"] == pytest.approx(6, abs=1.5)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_effects_are_shared_out_and_add_up(command: Command, accepted: Path) -> None:
     """Two stages differ: each gets its part, and together they are the whole change."""
     worse(command, ns="reference?inpaint.model=ns&upscale.model=bicubic&mask.dilate_px=2")
@@ -118,7 +119,7 @@ def test_effects_are_shared_out_and_add_up(command: Command, accepted: Path) -> 
     assert said["edits"] == 4
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: Path) -> None:
     worse(command, ns="reference?inpaint.model=ns&upscale.model=bicubic")
     said = answer(command, "logo/1 ns seed 1", "--metric", "psnr/all/mean", "--out", "bundle")
@@ -137,7 +138,7 @@ def test_the_bundle_shows_it_again_with_one_command(command: Command, accepted: 
     assert {"good.png", "bad.png", "difference.png"} <= {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_same_pipeline_on_both_sides_gives_the_first_stage_and_what_to_do(
     command: Command, accepted: Path
 ) -> None:
@@ -280,14 +281,16 @@ def again(command: Command, pipeline: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "part"),
-    [("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")],
+    "how",
+    some([("dies", "exit code 7"), ("hangs", "no answer within 8 s"), ("raises", "boom")]),
+    ids=str,
 )
 @pytest.mark.slow
 def test_a_pipeline_that_dies_when_swapped_costs_the_shares_only(
-    command: Command, tiny: Path, mode: str, part: str
+    command: Command, tiny: Path, how: tuple[str, str]
 ) -> None:
     """What both runs recorded is said all the same, and the bundle written."""
+    mode, part = how
     (tiny / "mine.py").write_text(STAGED)
     settings = tiny / "editproof.toml"
     settings.write_text(f"timeout_s = 8\n{settings.read_text()}")
@@ -329,7 +332,7 @@ def test_of_an_unchanged_case_there_is_nothing_to_blame(command: Command, tiny: 
     assert "nothing to blame" in note
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_named_pipeline_that_is_none_is_one_line_and_exit_2(command: Command, tiny: Path) -> None:
     again(command, "reference?inpaint.model=ns&upscale.model=bicubic")
     for option, named in (

@@ -81,6 +81,7 @@ def test_every_fault_is_planned_and_turned_round(suite: Suite) -> None:
     assert mended.new == replace(mended.new, run=BASELINE, models=(("patch", "ns"),))
 
 
+@pytest.mark.slow
 def test_all_that_is_planned_can_be_run(suite: Suite) -> None:
     """Every model is a pipeline, every side names models of its run, and no trial is planned
     twice.
@@ -300,7 +301,7 @@ def test_from_end_to_end_and_again(
         run()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_judges_work_in_processes_of_their_own(suite: Suite, tmp_path: Path) -> None:
     """With the gate itself: a strong fault is caught, its repair passes, and a copy of the pictures
     passes.

@@ -65,6 +65,7 @@ def failing(accepted: Image, new: Image, answer: Image | None = None) -> set[str
     return {name for name, word in words.items() if word.failed}
 
 
+@pytest.mark.slow
 def test_they_judge_as_they_say() -> None:
     """On a picture with a shift of one level, a small dark patch, and another picture
     altogether.

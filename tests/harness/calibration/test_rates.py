@@ -146,6 +146,7 @@ def test_a_gate_that_raises_counts_in_no_rate() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
     """Each with its count and interval; then what was wrong, in words, and every change, fault and
     repair.

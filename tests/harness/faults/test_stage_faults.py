@@ -17,6 +17,7 @@ from editproof.pipelines import reference
 from editproof.pipelines.contract import EditRequest, EditResult, Param, Status
 from editproof.pipelines.loader import fingerprint, load
 from editproof.vectors import get_vector
+from tests.grids import some
 
 SETTINGS: dict[str, Param] = {"inpaint.model": "patch", "harmonise.grain": True}
 HARMLESS_TO_PIXELS = {"distrustful"}
@@ -83,7 +84,8 @@ def test_the_first_stage_that_differs_is_the_planted_one(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["ghost", "hue_drift", "sharpened", "halo", "tile_seams", "grain_added", "faded_fill"]
+    "name",
+    some(["ghost", "hue_drift", "sharpened", "halo", "tile_seams", "grain_added", "faded_fill"]),
 )
 def test_twice_the_strength_does_more(name: str, request_: EditRequest, clean: EditResult) -> None:
     fault = get_fault(name)
@@ -96,7 +98,7 @@ def test_twice_the_strength_does_more(name: str, request_: EditRequest, clean: E
     assert 0 < sizes[0] < sizes[1] < sizes[2]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_fault_that_happens_sometimes_happens_to_the_same_pictures() -> None:
     """Half of the pictures at strength 0.5, and every one of them at 1."""
     requests = [

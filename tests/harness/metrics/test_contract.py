@@ -27,6 +27,7 @@ from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.reasons import EMPTY
 from editproof.harness.records.vocabulary import Region
 from editproof.vectors.regions import border
+from tests.grids import diagonal
 
 SIZE = 96
 
@@ -126,7 +127,7 @@ def test_it_says_what_its_numbers_are(metric: Metric) -> None:
     assert get_fault(metric.example)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_where_in_memory_a_picture_lies_is_not_seen(
     metric: Metric, reference: Reference, noisy: Image
 ) -> None:
@@ -313,7 +314,12 @@ def test_what_the_reference_lacks_is_said(metric: Metric) -> None:
         assert metric.missing(replace(reference, **unknown))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (8, 200), (64, 64), (65, 130)])
+@pytest.mark.parametrize(
+    ("metric", "shape"),
+    diagonal(list(METRICS), [(1, 1), (8, 200), (64, 64), (65, 130)]),
+    indirect=["metric"],
+    ids=str,
+)
 def test_any_size_gives_numbers_or_reasons(metric: Metric, shape: tuple[int, int]) -> None:
     """A picture too small for a window is an outcome with its reason, not an exception."""
     rng = np.random.default_rng(1)

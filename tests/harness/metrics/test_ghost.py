@@ -15,6 +15,7 @@ from editproof.harness.running.measure import as_delivered
 from editproof.harness.suites.tasks import make_scene_task
 from editproof.vectors.registry import get_vector
 from editproof.vectors.scene import Scene
+from tests.grids import diagonal
 
 FLAT = (
     ("thin_text", 1),
@@ -24,6 +25,7 @@ FLAT = (
     ("signature", 1),
     ("tiled_seams", 3),
 )
+
 BUSY = (
     ("logo", 3),
     ("date_stamp", 3),
@@ -67,11 +69,10 @@ def measured(reference: Reference, actual: Image) -> tuple[float, float]:
     return amplitude, snr
 
 
-@pytest.mark.parametrize("scale", [1, 2])
-@pytest.mark.parametrize(("family", "step"), FLAT + BUSY)
-def test_one_percent_is_seen(family: str, step: int, scale: int) -> None:
+@pytest.mark.parametrize(("rung", "scale"), diagonal(FLAT + BUSY, [1, 2]), ids=str)
+def test_one_percent_is_seen(rung: tuple[str, int], scale: int) -> None:
     """After rounding to 8 bits, on flat and on busy grounds, at input size and above it."""
-    drawn = scene(family, step, scale)
+    drawn = scene(*rung, scale)
     amplitude, snr = measured(
         make_scene_task(drawn).reference, with_residue(drawn, 0.01).clip(0, 1)
     )
@@ -79,11 +80,10 @@ def test_one_percent_is_seen(family: str, step: int, scale: int) -> None:
     assert amplitude == pytest.approx(0.01, abs=0.007)
 
 
-@pytest.mark.parametrize("scale", [1, 2])
-@pytest.mark.parametrize(("family", "step"), FLAT + BUSY)
-def test_the_amplitude_is_the_share_that_is_left(family: str, step: int, scale: int) -> None:
+@pytest.mark.parametrize(("rung", "scale"), diagonal(FLAT + BUSY, [1, 2]), ids=str)
+def test_the_amplitude_is_the_share_that_is_left(rung: tuple[str, int], scale: int) -> None:
     """With its sign: what was taken off too much is negative."""
-    drawn = scene(family, step, scale)
+    drawn = scene(*rung, scale)
     reference = make_scene_task(drawn).reference
     for share in (0.1, -0.1):
         amplitude, _ = measured(reference, with_residue(drawn, share))

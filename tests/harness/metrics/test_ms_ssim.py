@@ -8,6 +8,7 @@ import pytest
 from editproof.harness.metrics.core.luma import luma
 from editproof.harness.metrics.core.metric import Image, make_reference
 from editproof.harness.metrics.structure.ms_ssim import MIN_PX, MS_SSIM, SMALL
+from tests.grids import diagonal
 from tests.harness.metrics.planted import (
     Fault,
     add_noise,
@@ -39,8 +40,7 @@ def even(image: Image) -> Image:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", ["coffee", "chelsea"])
+@pytest.mark.parametrize(("fault", "name"), diagonal(list(FAULTS), ["coffee", "chelsea"]))
 def test_it_is_piqs(name: str, fault: str) -> None:
     """To the fourth digit, in luma."""
     import torch

@@ -17,6 +17,7 @@ from editproof.harness.metrics.detail.grain import GRAIN
 from editproof.harness.metrics.detail.sharpness import SHARPNESS
 from editproof.harness.metrics.geometry.registration import REGISTRATION
 from editproof.harness.records.vocabulary import Region
+from tests.grids import diagonal
 from tests.harness.metrics.planted import (
     BENIGN,
     PHOTOGRAPHS,
@@ -50,8 +51,7 @@ FAULTS: dict[str, tuple[Metric, Region, str, Fault]] = {
 }
 
 
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("fault", "name"), diagonal(list(FAULTS), PHOTOGRAPHS))
 def test_a_small_fault_is_told_from_a_benign_change(fault: str, name: str) -> None:
     """By its own metric, whatever the photograph."""
     metric, region, stat, damage = FAULTS[fault]

@@ -22,6 +22,7 @@ from editproof.harness.metrics.geometry.shift import MAX_SHIFT_PX
 from editproof.harness.metrics.geometry.similarity import TOO_FEW
 from editproof.harness.suites.tasks import make_scene_task
 from editproof.vectors.registry import get_vector
+from tests.grids import diagonal
 from tests.harness.metrics.planted import (
     PHOTOGRAPHS,
     add_noise,
@@ -54,14 +55,16 @@ MOTIONS = [
 """Scale in %, rotation in degrees clockwise, and a shift x + iy."""
 
 
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
 @pytest.mark.parametrize(
-    ("dy", "dx"), [(0.25, 0.0), (0.0, -0.25), (0.5, 0.5), (1.0, -1.0), (-3.4, 2.6)]
+    ("motion", "name"),
+    diagonal([(0.25, 0.0), (0.0, -0.25), (0.5, 0.5), (1.0, -1.0), (-3.4, 2.6)], PHOTOGRAPHS),
+    ids=str,
 )
-def test_a_known_shift(name: str, dy: float, dx: float) -> None:
+def test_a_known_shift(motion: tuple[float, float], name: str) -> None:
     """To a twentieth of a pixel, over the whole picture and in the edit; down and right are
     positive.
     """
+    dy, dx = motion
     picture = photograph(name)
     numbers = measure_all(REGISTRATION, split_reference(picture), deliver(shift(picture, dy, dx)))
     for region in ("all", "edit", "keep"):
@@ -91,6 +94,7 @@ def test_it_agrees_with_scikit_image(name: str, dy: float, dx: float) -> None:
 
 @given(dy=st.floats(-6, 6), dx=st.floats(-6, 6))
 @settings(max_examples=15, deadline=None)
+@pytest.mark.slow
 def test_any_shift_within_reach(dy: float, dx: float) -> None:
     """Found wherever it lies, and its opposite where the pictures are swapped."""
     picture = photograph("astronaut")[64:320, 64:320]
@@ -163,26 +167,26 @@ def check_motion(picture: Image, scale: float, rotation: float, shift: complex) 
     assert found["shift"] == pytest.approx(abs(shift), abs=0.1)
 
 
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
-@pytest.mark.parametrize(("scale", "rotation", "shift"), MOTIONS)
-def test_a_known_turn_and_zoom(name: str, scale: float, rotation: float, shift: complex) -> None:
+@pytest.mark.parametrize(("motion", "name"), diagonal(MOTIONS, PHOTOGRAPHS), ids=str)
+def test_a_known_turn_and_zoom(motion: tuple[float, float, complex], name: str) -> None:
     """Of the whole picture about its middle: larger and clockwise are positive."""
-    check_motion(photograph(name), scale, rotation, shift)
+    check_motion(photograph(name), *motion)
 
 
-@pytest.mark.parametrize("family", ["logo", "thin_text", "shadow_edge", "colour_chart"])
-@pytest.mark.parametrize(("scale", "rotation", "shift"), MOTIONS[::2])
+@pytest.mark.parametrize(
+    ("motion", "family"),
+    diagonal(MOTIONS[::2], ["logo", "thin_text", "shadow_edge", "colour_chart"]),
+    ids=str,
+)
 def test_a_turn_and_zoom_of_a_drawn_scene(
-    family: str, scale: float, rotation: float, shift: complex
+    motion: tuple[float, float, complex], family: str
 ) -> None:
     """Where there is little but paper and a few words, too."""
     check_motion(
         require_part(
             make_scene_task(get_vector(family).render(7, 256, step=3, scale=2)).reference.expected
         ),
-        scale,
-        rotation,
-        shift,
+        *motion,
     )
 
 

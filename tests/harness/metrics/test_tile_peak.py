@@ -54,6 +54,7 @@ def test_what_is_no_pattern_of_the_tiles() -> None:
         assert peak < 8, what
 
 
+@pytest.mark.slow
 def test_noise_stays_below_what_is_called_chance() -> None:
     """8 dB, as the metric says: of 300 noisy pictures, 1 in 100 at most."""
     rng = np.random.default_rng(4)

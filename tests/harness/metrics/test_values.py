@@ -31,6 +31,7 @@ from editproof.harness.records.errors import IncompleteError, UsageError
 from editproof.harness.records.vocabulary import Region
 from editproof.pipelines.device import find_device
 from tests.gpu import on_a_gpu
+from tests.grids import diagonal, some
 
 
 def mean_of_all(metric: Metric, expected: Image, actual: Image) -> float:
@@ -254,7 +255,7 @@ def test_lpips_is_the_published_one(alexnet_folder: Path, published_pairs: Path)
     assert mean_of_all(metric, reference, other) == pytest.approx(0.1376, abs=0.0005)
 
 
-@pytest.mark.parametrize("kind", ["alex", "vgg", "squeeze"])
+@pytest.mark.parametrize("kind", ["alex", pytest.param("vgg", marks=pytest.mark.slow), "squeeze"])
 def test_lpips_is_the_packages_whatever_the_weights(pair: tuple[Image, Image], kind: str) -> None:
     """Each of our networks with the package's heads equals lpips.LPIPS on one and the same random
     backbone.
@@ -290,9 +291,11 @@ def network_of(state: Mapping[str, Any], kind: str) -> lpips.Network:
 
 
 @pytest.mark.parametrize(
-    "box", [(50, 58, 60, 64), (0, 9, 0, 70), (97, 98, 131, 132), (0, 98, 0, 132)]
+    ("kind", "box"),
+    diagonal(
+        list(lpips.KINDS), [(50, 58, 60, 64), (0, 9, 0, 70), (97, 98, 131, 132), (0, 98, 0, 132)]
+    ),
 )
-@pytest.mark.parametrize("kind", list(lpips.KINDS))
 @pytest.mark.slow
 def test_only_what_an_edit_reaches_is_computed(
     pair: tuple[Image, Image], kind: str, box: tuple[int, int, int, int]
@@ -318,7 +321,7 @@ def test_only_what_an_edit_reaches_is_computed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", list(lpips.KINDS))
+@pytest.mark.parametrize("kind", some(list(lpips.KINDS)))
 def test_a_gpu_measures_what_a_processor_does(pair: tuple[Image, Image], kind: str) -> None:
     """Several edits at a time, of which it computes what changed; every network."""
     expected, noisy = (np.ascontiguousarray(image[:98, :132]) for image in pair)

@@ -83,6 +83,7 @@ def _write(path: Path, name: str) -> None:
         append_difference(path, f"{name} {number}", SEEN)
 
 
+@pytest.mark.slow
 def test_several_processes_write_without_tearing_each_others_lines(tmp_path: Path) -> None:
     """Every line is there, whole."""
     path = tmp_path / FILE

@@ -121,7 +121,7 @@ ns = "reference?inpaint.model=ns"
 """Three cases a family: of one, the worst, the report holds pixels that can be measured."""
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_second_unchanged_run_takes_a_tenth_of_the_first_ones_bytes(
     command: Command, folder: Path
 ) -> None:

@@ -174,7 +174,7 @@ def test_a_run_of_a_stranger_contacts_nobody_until_it_is_trusted(
     assert command("run", "--resume", "--out", "received", "-q").returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_blame_asks_a_service_only_where_it_is_trusted(
     command: Command, served: Path, server: FakeServer
 ) -> None:

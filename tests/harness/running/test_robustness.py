@@ -181,6 +181,7 @@ def test_resume_needs_no_repetition(command: Command, folder: Path) -> None:
     assert only_run(folder).manifest.suite.seeds == (5,)
 
 
+@pytest.mark.exhaustive
 def test_a_damaged_picture_in_the_cache_is_not_used(command: Command, folder: Path) -> None:
     """Its name is its hash: what does not match is made again."""
     cache = folder / "cache"
@@ -214,9 +215,9 @@ def test_a_path_that_cannot_be_is_one_line_and_no_verdict(command: Command, fold
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_a_terminal_that_knows_no_unicode_is_no_error(command: Command, folder: Path) -> None:
+def test_a_terminal_that_knows_no_unicode_is_no_error(process: Command, folder: Path) -> None:
     """Characters that it can't show are replaced."""
-    done = command("run", "--vector", "logo", "--model", "ns", env={"PYTHONIOENCODING": "ascii"})
+    done = process("run", "--vector", "logo", "--model", "ns", env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.stderr
 
 

@@ -122,7 +122,7 @@ def test_a_run_of_something_else_is_not_resumed(command: Command, folder: Path) 
 
 
 @pytest.mark.slow
-def test_our_names_in_the_users_folder_do_no_harm(command: Command, folder: Path) -> None:
+def test_our_names_in_the_users_folder_do_no_harm(process: Command, folder: Path) -> None:
     """A folder with its own pipelines/, reports/, vectors/ and harness.py works, also where
     PYTHONPATH points to it.
     """
@@ -131,7 +131,7 @@ def test_our_names_in_the_users_folder_do_no_harm(command: Command, folder: Path
         (folder / name / "__init__.py").write_text("raise RuntimeError('not ours')\n")
     (folder / "harness.py").write_text("raise RuntimeError('not ours')\n")
     for env in ({}, {"PYTHONPATH": str(folder)}):
-        done = command("run", "-q", "--vector", "logo", "--model", "ns", env=env)
+        done = process("run", "-q", "--vector", "logo", "--model", "ns", env=env)
         assert done.returncode == 0, done.stderr
 
 
@@ -209,6 +209,7 @@ def test_a_users_pipeline_is_run_beside_a_wrapped_reference(command: Command, fo
     )
 
 
+@pytest.mark.slow
 def test_each_way_of_failing_is_that_cases_error_and_the_run_goes_on(
     command: Command, folder: Path
 ) -> None:

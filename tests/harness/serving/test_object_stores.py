@@ -19,7 +19,7 @@ from tests.harness.stores.conftest import BUCKET, endpoint, needs_s3
 __all__ = ["endpoint"]
 
 
-@pytest.fixture(params=["memory", pytest.param("s3", marks=needs_s3)])
+@pytest.fixture(params=["memory", pytest.param("s3", marks=[needs_s3, pytest.mark.s3])])
 def store(request: pytest.FixtureRequest) -> str:
     """Where nothing is yet."""
     if request.param == "memory":

@@ -44,7 +44,7 @@ def test_the_numbers_are_those_of_the_local_run(
         assert numbers[0] == numbers[1]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_case_runs_by_the_shape_of_iopaint(
     running: str, command: Command, folder: Path
 ) -> None:

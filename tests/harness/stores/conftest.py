@@ -55,7 +55,7 @@ def forget_clients() -> None:
     blobs.open_folder.cache_clear()
 
 
-@pytest.fixture(params=["memory", pytest.param("s3", marks=needs_s3)])
+@pytest.fixture(params=["memory", pytest.param("s3", marks=[needs_s3, pytest.mark.s3])])
 def url(request: pytest.FixtureRequest) -> str:
     """Where no run is yet, in an object store."""
     if request.param == "memory":
@@ -64,7 +64,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return f"s3://{BUCKET}/{uuid4().hex}/runs/made-1"
 
 
-@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=needs_s3)])
+@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=[needs_s3, pytest.mark.s3])])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where no run is yet."""
     if request.param == "local":

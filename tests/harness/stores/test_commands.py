@@ -50,6 +50,7 @@ def names(url: str) -> set[str]:
 
 
 @needs_s3
+@pytest.mark.s3
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(endpoint: str, folder: Path, command: Command) -> None:
     """From another folder for copies, as on another machine: each case ends once."""

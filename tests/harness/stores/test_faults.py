@@ -20,7 +20,7 @@ from tests.harness.stores.conftest import BUCKET, Elsewhere, forget_clients, nee
 from tests.harness.stores.fault_proxy import Choose, Fault, FaultProxy, run_fault_proxy
 from tests.harness.stores.test_run_store import STEPS, manifest, put, record
 
-pytestmark = needs_s3
+pytestmark = [needs_s3, pytest.mark.s3]
 
 URL = f"s3://{BUCKET}/{uuid4().hex}"
 

@@ -247,6 +247,7 @@ def test_empty_and_missing_folders(tmp_path: Path) -> None:
         find_cases(tmp_path)
 
 
+@pytest.mark.slow
 def test_thousands(tmp_path: Path) -> None:
     """Each is found once, in order."""
     buffer = io.BytesIO()

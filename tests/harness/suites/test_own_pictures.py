@@ -74,7 +74,7 @@ def test_own_cases_are_run_reported_and_compared(command: Command, folder: Path)
     assert "verdict: pass" in again.stdout, again.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_case_is_known_by_its_files_not_by_their_place(command: Command, folder: Path) -> None:
     """The same folder elsewhere gives the same ids and comes from the cache; another mask is
     another case.

@@ -16,8 +16,9 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.records.runs import Run
 from editproof.harness.suites.cases import current_id
 from editproof.harness.suites.suite import load_suite
-from tests.harness.conftest import SETTINGS, run_editproof
+from tests.harness.conftest import SETTINGS, run_here
 from tests.harness.suites.made_sets import write_mask, write_picture, write_rows
+from tests.sharing import make_once
 
 SUITE = """
 name = "public"
@@ -65,7 +66,10 @@ Cli = Callable[..., Result]
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the set, its suite, and a run of it that was accepted."""
-    folder = tmp_path_factory.mktemp("set")
+    return make_once(tmp_path_factory, "set", make_run)
+
+
+def make_run(folder: Path) -> None:
     (folder / "public.toml").write_text(SUITE)
     (folder / "editproof.toml").write_text(SETTINGS.replace("small", "public"))
     for row in ROWS:
@@ -76,9 +80,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(folder / "sets" / "brush" / "rows.jsonl", ROWS)
     env = {"EDITPROOF_CACHE": str(folder / "cache")}
     for arguments in (("run", "-q", "--out", "first"), ("baseline", "accept", "first")):
-        done = run_editproof(folder, arguments, env)
+        done = run_here(folder, arguments, env)
         assert done.returncode == 0, done.stderr
-    return folder
 
 
 @pytest.fixture

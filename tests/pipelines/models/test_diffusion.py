@@ -13,6 +13,7 @@ from editproof.pipelines import ContractError, EditRequest, Image, reference
 from editproof.pipelines.config import InpaintConfig, ReferenceConfig
 from editproof.pipelines.contract import Param
 from editproof.pipelines.models import conditioning, diffusion, get_model
+from tests.grids import diagonal
 from tests.pipelines.models.test_contract import crop
 from tests.pipelines.models.tiny import save_stable_diffusion, save_stable_diffusion_xl
 
@@ -30,7 +31,10 @@ def stable_diffusion_xl(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"diffusers:{save_stable_diffusion_xl(tmp_path_factory.mktemp('models') / 'sdxl')}"
 
 
-@pytest.fixture(params=["microfill", "stable_diffusion", "stable_diffusion_xl"])
+NAMES = ["microfill", "stable_diffusion", "stable_diffusion_xl"]
+
+
+@pytest.fixture(params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
     chosen: str = (
         "microfill" if request.param == "microfill" else request.getfixturevalue(request.param)
@@ -263,7 +267,9 @@ def test_a_black_fill_by_a_safety_checker_is_no_fill(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++"])
+@pytest.mark.parametrize(
+    ("name", "scheduler"), diagonal(NAMES, ["ddim", "dpmsolver++"]), indirect=["name"]
+)
 def test_kept_steps_are_artefacts_of_the_whole_pipeline(name: str, scheduler: str) -> None:
     """Of a hole in two parts, one of them in tiles: pictures of the whole image, in order, changed
     in the mask only; the last is the fill; and what is kept changes nothing.

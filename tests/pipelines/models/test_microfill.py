@@ -138,7 +138,7 @@ def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
     assert learning_rate(1000, 1000) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +169,7 @@ def test_what_ships_is_small() -> None:
     assert "LPIPS" in WEIGHTS.with_suffix(".md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_its_detail_is_nearer_to_the_truth_than_a_smooth_fill() -> None:
     """On crops that it was never shown, at two steps and at four."""
     rng = np.random.default_rng(1)
