@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 
 from editproof.harness.serving.bodies import EditQuestion
-from editproof.harness.serving.database import EditRecord, hold_pictures
+from editproof.harness.serving.database import EditRecord, add_edit, hold_pictures
 from editproof.harness.serving.engine import Watch, watch_stages
 from editproof.harness.serving.previews import SETTINGS as PREVIEW
 from editproof.harness.serving.previews import shrink_request
@@ -111,12 +111,8 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
         seconds=made.seconds,
     )
     with service.database.writing() as session:
-        before = session.get(EditRecord, record.id)
-        if before is not None:  # another process made the same job, and was quicker
-            return before
-        session.add(record)
         hold_pictures(session, order.owner, [image, found_mask, *pictures_of(order.question)])
-    return record
+        return add_edit(session, record)  # another process may have made the same job
 
 
 def _keep_found_mask(service: Service, question: EditQuestion, made: _Made) -> str | None:

@@ -58,6 +58,8 @@ class Service:
         """The settings of an edit. Raises Problem 403 where one of them would open a file or
         contact somebody, ContractError where one is wrong.
         """
+        if not settings:
+            return self.config
         ours = self.config.as_settings()
         own = {name: value for name, value in settings.items() if ours.get(name) != value}
         if reaches := settings_beyond_shipped(own):
