@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
@@ -121,6 +121,36 @@ class StageReport(Body):
     name: str
     ms: float
     decision: str
+    budget_ms: float = Field(default=0.0, description="What it was to take at most. 0: no budget.")
+
+    @computed_field(description="Whether it kept its budget; null: it had none.")  # type: ignore[prop-decorator]
+    @property
+    def is_kept(self) -> bool | None:
+        """Whether it kept its budget; None: it had none."""
+        return self.ms <= self.budget_ms if self.budget_ms > 0 else None
+
+
+class BudgetReport(Body):
+    """How often a stage kept its budget."""
+
+    stage: str
+    budget_ms: float = Field(description="In force for edits that do not say otherwise. 0: none.")
+    kept: int = Field(description="Edits in which it took no longer than its budget.")
+    missed: int = Field(description="Edits in which it took longer.")
+
+    @computed_field(description="Share kept, 0 to 1; null: it had a budget in no edit.")  # type: ignore[prop-decorator]
+    @property
+    def share(self) -> float | None:
+        """Share kept, 0 to 1; None: it had a budget in no edit."""
+        counted = self.kept + self.missed
+        return self.kept / counted if counted else None
+
+
+class BudgetsAnswer(Body):
+    """How often stages kept their budgets."""
+
+    edits: int = Field(description="How many edits were looked at: the latest 1000 at most.")
+    stages: list[BudgetReport]
 
 
 class EditAnswer(Body):
