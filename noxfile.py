@@ -119,10 +119,14 @@ def cluster_figures(session: nox.Session) -> None:
 @nox.session
 def serve_load(session: nox.Session) -> None:
     """Ask `editproof serve` ten thousand times, while it is killed every few seconds, in a crowd,
-    and for its memory. EDITPROOF_LOAD is how often; arguments after `--` go to pytest.
+    and for its memory, and write that into benchmarks/SERVING.md. EDITPROOF_LOAD is how often;
+    arguments after `--` go to pytest.
     """
     session.install(*CONSTRAINTS, "-e", ".[dev]")
-    env = {"EDITPROOF_LOAD": os.environ.get("EDITPROOF_LOAD", "10000")}
+    env = {
+        "EDITPROOF_LOAD": os.environ.get("EDITPROOF_LOAD", "10000"),
+        "EDITPROOF_LOAD_PAGE": "benchmarks/SERVING.md",
+    }
     session.run("pytest", "tests/load", "-s", *session.posargs, env=env)
 
 

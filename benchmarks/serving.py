@@ -29,6 +29,7 @@ import httpx2
 import numpy as np
 
 from benchmarks.estimates import scene
+from benchmarks.sections import write_section
 from editproof.pipelines import EditRequest, reference
 from editproof.pipelines.adapters.pictures import encode_image, encode_mask
 from editproof.pipelines.array_file import encode_array
@@ -192,47 +193,50 @@ def compare_fills(servers: Sequence[Server]) -> int:
     return int(abs(pictures[0] - pictures[-1]).max())
 
 
-def write_page(overhead: Overhead, loads: Sequence[Load], difference: int) -> str:
-    """The page."""
+def describe_overhead(overhead: Overhead) -> list[str]:
+    """The lines of the section."""
     rows = [
         f"| {name} | {np.median(times):.1f} | {np.percentile(times, 10):.1f} |"
         for name, times in overhead._asdict().items()
     ]
-    lines = [
-        "# What a server adds",
-        "",
-        "`python -m benchmarks.serving` writes this page.",
-        f"A photograph of {EDGE_PX}² px, 6.8 % masked, filled by `telea` within 3 px.",
-        f"The machine has {os.cpu_count()} shared cores.",
-        f"Its load average was {os.getloadavg()[1]:.1f} meanwhile, from other people's work.",
-        "So times are long and vary; what counts is the ratio within a table.",
-        "",
-        "## One edit",
-        "",
-        "Pictures are on the server already, and go by their hash.",
-        f"A square of {HOLE.stop - HOLE.start} px is filled, and each result is another picture.",
+    return [
+        f"A photograph of {EDGE_PX}² px, by hash: its pictures are on the server already.",
+        f"A square of {HOLE.stop - HOLE.start} px is filled by `telea`, and each result is another"
+        " picture.",
         "Direct calls and served edits took turns; each number is of the pairs.",
         "`added` is what of a served edit was not spent in the pipeline.",
         "It is HTTP, the client's side too, the database, and the result's file of 3 MiB.",
         "`processor` is the server's processor time beyond that of the direct call beside it.",
         "`empty` is a request that does nothing: `/healthz`.",
+        _describe_machine(),
         "",
         "| ms | median | best tenth |",
         "|---|---|---|",
         *rows,
-        "",
-        "## Inpainting under load",
-        "",
+    ]
+
+
+def describe_loads(loads: Sequence[Load], difference: int) -> list[str]:
+    """The lines of the section."""
+    return [
+        f"A photograph of {EDGE_PX}² px, 6.8 % masked, filled by `telea` within 3 px.",
         "PNG in, PNG out.",
         "`/v1/inpaint` does what IOPaint does: it fills the hole.",
         f"The two pictures differ by {difference} levels of 255 at most.",
         "`/api/v1/inpaint` of editproof is a whole edit: it blends, harmonises and verifies.",
+        _describe_machine(),
         "",
         "| server | endpoint | clients | pictures/s | beside IOPaint | median ms | 99 % ms |",
         "|---|---|---|---|---|---|---|",
         *(_write_load(load, loads) for load in loads),
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _describe_machine() -> str:
+    return (
+        f"The machine has {os.cpu_count()} shared cores, with a load average of"
+        f" {os.getloadavg()[1]:.1f} meanwhile."
+    )
 
 
 def _write_load(load: Load, loads: Sequence[Load]) -> str:
@@ -272,7 +276,8 @@ def main() -> None:
         servers = list_servers(url, beside)
         difference = compare_fills(servers)
         loads = [measure_load(server, clients) for clients in CLIENTS for server in servers]
-    PAGE.write_text(write_page(overhead, loads, difference))
+    write_section(PAGE, "One edit", describe_overhead(overhead))
+    write_section(PAGE, "Inpainting under load", describe_loads(loads, difference))
     sys.stdout.write(PAGE.read_text())
 
 
