@@ -201,8 +201,8 @@ def describe_overhead(overhead: Overhead) -> list[str]:
     ]
     return [
         f"A photograph of {EDGE_PX}² px, by hash: its pictures are on the server already.",
-        f"A square of {HOLE.stop - HOLE.start} px is filled by `telea`, and each result is another"
-        " picture.",
+        f"A square of {HOLE.stop - HOLE.start} px is filled by `telea`.",
+        "Each result is another picture.",
         "Direct calls and served edits took turns; each number is of the pairs.",
         "`added` is what of a served edit was not spent in the pipeline.",
         "It is HTTP, the client's side too, the database, and the result's file of 3 MiB.",

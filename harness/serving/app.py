@@ -18,7 +18,16 @@ from editproof.harness.serving.jobs import JobRunner
 from editproof.harness.serving.metrics import Metrics
 from editproof.harness.serving.openapi import describe_app
 from editproof.harness.serving.problems import install_handlers
-from editproof.harness.serving.routes import about, edits, foreign, jobs, masks, pictures, stages
+from editproof.harness.serving.routes import (
+    about,
+    bulk,
+    edits,
+    foreign,
+    jobs,
+    masks,
+    pictures,
+    stages,
+)
 from editproof.harness.serving.service import Service
 from editproof.harness.serving.settings import ServiceSettings
 from editproof.harness.serving.store import PictureStore
@@ -27,7 +36,7 @@ from editproof.pipelines.config import ReferenceConfig
 
 log = structlog.get_logger()
 
-ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs)
+ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs, bulk)
 
 
 def open_pictures(settings: ServiceSettings) -> PictureStore:

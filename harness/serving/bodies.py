@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_f
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
+Kind = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
 Value = str | bool | int | float
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -204,3 +205,78 @@ class JobAnswer(Body):
     attempts: int = Field(description="How often it was begun.")
     edit: str | None = Field(description="Id of the edit, once it is made.")
     problem: dict[str, Any] | None = Field(description="Why it failed.")
+
+
+class BulkQuestion(Body):
+    """A list of pictures to edit alike."""
+
+    images: list[Sha256] = Field(min_length=1, max_length=1000, description="The pictures.")
+    classes: list[Kind] = Field(
+        default=["text"],
+        min_length=1,
+        max_length=20,
+        description="What is to go: `text`, `template`, `colour`, or a class that candidate masks"
+        " were put for.",
+    )
+    tiers: list[str] = Field(
+        default_factory=list,
+        max_length=8,
+        description="Models from light to heavy. A heavier one is used where the result of the one"
+        " before fails the check. Default: the server's `route.tiers`, or `ns` and `patch`.",
+    )
+    edit: bool = Field(default=True, description="false: only the candidate masks are computed.")
+    prompt: str = Field(default="", max_length=LONGEST_PROMPT)
+    seed: int = Field(default=0, ge=-MAX_INT, le=MAX_INT)
+    scale: int = Field(default=1, ge=1, le=MAX_SCALE)
+    settings: dict[str, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
+
+
+class CandidatesAnswer(Body):
+    """What might go from an image, by class."""
+
+    image: Sha256
+    candidates: dict[str, Sha256] = Field(description="The mask of each class.")
+
+
+class BulkItem(Body):
+    """One picture of a bulk."""
+
+    image: Sha256
+    job: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    candidates: dict[str, Sha256] = Field(description="The mask of each class.")
+    mask: Sha256 | None = Field(description="What was replaced.")
+    edit: str | None
+    status: Literal["done", "needs_review", "refused"] | None
+    result: Sha256 | None
+    tier: str | None = Field(description="The heaviest model that was tried.")
+    problem: dict[str, Any] | None
+
+
+class BulkReport(Body):
+    """What a bulk cost, and what it saved."""
+
+    states: dict[str, int] = Field(description="How many pictures are in each state.")
+    statuses: dict[str, int] = Field(description="How many edits ended in each way.")
+    nothing_found: int = Field(description="Pictures with nothing to replace.")
+    detections: int = Field(description="Candidate masks that were computed for this bulk.")
+    detections_saved: int = Field(description="Candidate masks that were known already.")
+    pictures_by_tier: dict[str, int] = Field(description="By the heaviest model that was tried.")
+    seconds_by_tier: dict[str, float] = Field(description="What each model's attempts took.")
+    seconds_heavy_only: float = Field(
+        description="What the heaviest model alone would take for all these pictures."
+    )
+    seconds_saved: float = Field(description="Less than 0: the attempts cost more than they saved.")
+    basis: Literal["measured", "estimated"] = Field(
+        description="`measured`: the heaviest model ran in this bulk, and its times there were"
+        " used for the other pictures."
+    )
+
+
+class BulkAnswer(Body):
+    """A list of pictures, and how far it is."""
+
+    id: str
+    is_over: bool
+    report: BulkReport
+    items: list[BulkItem]

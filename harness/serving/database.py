@@ -91,6 +91,34 @@ class EditRecord(Base):
     stages: Mapped[list[Any]]
     seconds: Mapped[float]
 
+    __table_args__ = (Index("edits_by_owner", "owner", "made_at"),)
+
+
+class Candidate(Base):
+    """What might go from an image: the mask of one class of objects."""
+
+    __tablename__ = "candidates"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    image: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    mask: Mapped[str]
+    recipe: Mapped[str]
+    """Hash of the settings and the code that found it; empty: somebody put it."""
+    made_at: Mapped[float] = mapped_column(default=time.time, onupdate=time.time)
+
+
+class Bulk(Base):
+    """A list of pictures that are edited alike, a job each."""
+
+    __tablename__ = "bulks"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    idempotency_key: Mapped[str | None]
+    made_at: Mapped[float] = mapped_column(default=time.time)
+    question: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index("bulks_by_key", "owner", "idempotency_key", unique=True),)
+
 
 class Job(Base):
     """An edit that is to be made."""
@@ -109,8 +137,13 @@ class Job(Base):
     question: Mapped[dict[str, Any]]
     edit: Mapped[str | None] = mapped_column(default=None)
     problem: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    bulk: Mapped[str | None] = mapped_column(default=None)
+    """The list that it belongs to."""
+    found: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """Of a picture of a bulk: its masks, and what models would take."""
 
     __table_args__ = (
+        Index("jobs_by_bulk", "bulk"),
         Index("jobs_by_key", "owner", "idempotency_key", unique=True),
         Index("jobs_by_state", "state", "made_at"),
     )
