@@ -98,7 +98,7 @@ def cluster(session: nox.Session) -> None:
     """Test runs past one machine: at an S3 API, which has an environment of its own, and on a local
     Ray cluster. Arguments after `--` go to pytest: `-m "not slow"` kills nobody but an actor.
     """
-    session.install(*CONSTRAINTS, "-e", ".[dev,stores,ray]")
+    session.install(*CONSTRAINTS, "-e", ".[dev,stores,ray-serve]")
     home = Path(session.create_tmp()).resolve()
     with _run_moto(session, home / "moto") as url:
         served = "tests/harness/serving/test_object_stores.py"
@@ -269,7 +269,7 @@ def audit(session: nox.Session) -> None:
     """Look up known vulnerabilities of what editproof installs, and list its licences; arguments
     after `--` go to pip-licenses.
     """
-    session.install(*CONSTRAINTS, ".[stores,ray,serve]")
+    session.install(*CONSTRAINTS, ".[stores,ray-serve]")
     session.install("pip-audit>=2.9", "pip-licenses>=5.0")
     said = session.run(
         *("pip-audit", "--local", "--progress-spinner", "off", "--format", "json"),

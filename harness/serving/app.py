@@ -33,6 +33,7 @@ from editproof.harness.serving.settings import ServiceSettings
 from editproof.harness.serving.store import PictureStore
 from editproof.harness.serving.warming import warm_up
 from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.reference import STAGES, Program
 
 log = structlog.get_logger()
 
@@ -44,8 +45,10 @@ def open_pictures(settings: ServiceSettings) -> PictureStore:
     return PictureStore(open_blobs(settings.store, settings.folder / "pictures"), settings.limits)
 
 
-def make_service(settings: ServiceSettings) -> Service:
-    """The parts of a server. Raises ContractError where its pipeline's settings are wrong."""
+def make_service(settings: ServiceSettings, program: Program = STAGES) -> Service:
+    """The parts of a server, whose edits go through these stages. Raises ContractError where its
+    pipeline's settings are wrong.
+    """
     settings.folder.mkdir(parents=True, exist_ok=True)
     metrics = Metrics()
     return Service(
@@ -55,6 +58,7 @@ def make_service(settings: ServiceSettings) -> Service:
         pictures=open_pictures(settings),
         engine=Engine(settings.limits, metrics),
         metrics=metrics,
+        program=program,
     )
 
 

@@ -16,7 +16,7 @@ from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.service import Service
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, Mask, Param
-from editproof.pipelines.reference import STAGES, ReferencePipeline, run_stages
+from editproof.pipelines.reference import ReferencePipeline, run_stages
 from editproof.pipelines.versions import code_hash, library_versions
 
 SEARCHES: Mapping[str, str] = {
@@ -129,8 +129,9 @@ class Finder:
 
     def _detect(self, request: EditRequest, kind: str) -> Mask:
         pipeline = ReferencePipeline(self._config_for(kind))
-        last = [name for name, _ in STAGES].index("detect") + 1
-        stages = watch_stages(STAGES[:last], self._watch)
+        program = self._service.program
+        last = [name for name, _ in program].index("detect") + 1
+        stages = watch_stages(program[:last], self._watch)
         return run_stages(stages, pipeline.start(request), []).mask
 
     def _config_for(self, kind: str) -> ReferenceConfig:

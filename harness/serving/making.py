@@ -21,7 +21,7 @@ from editproof.harness.serving.service import Service, pictures_of, pipeline_of
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import ContractError, EditRequest, EditResult
 from editproof.pipelines.files import UnreadablePictureError
-from editproof.pipelines.reference import STAGES, ReferencePipeline
+from editproof.pipelines.reference import ReferencePipeline
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> E
             config, request = config.with_settings(PREVIEW), shrink_request(request)
     start = time.perf_counter()
     with naming_failures():
-        result = ReferencePipeline(config, watch_stages(STAGES, watch))(request)
+        result = ReferencePipeline(config, watch_stages(service.program, watch))(request)
     made = _Made(request, config, result, time.perf_counter() - start)
     for trace in result.stages:
         timing.parts[trace.name] = trace.seconds

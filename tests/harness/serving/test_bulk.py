@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,8 +13,10 @@ import pytest
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.serving.settings import Limits
 from editproof.pipelines import reference
+from editproof.pipelines.adapters.service_bulk import edit_files
 from editproof.pipelines.array_file import decode_array
 from editproof.pipelines.contract import EditRequest, Image, Mask
+from editproof.pipelines.files import decode_image
 from tests.harness.serving.conftest import Server, Start, draw_mask, hash_of
 from tests.harness.serving.test_jobs import follow, held_in_blend
 
@@ -165,3 +168,20 @@ def test_a_bulk_waits_behind_single_jobs_and_can_be_cancelled(
         cancelled = server.client.delete(f"/v1/bulk/{bulk['id']}").json()
         assert cancelled["report"]["states"] == {"cancelled": 3}
     assert follow(server, single)[-1]["state"] == "done"
+
+
+def test_files_go_in_and_pictures_come_out(running: str, tmp_path: Path) -> None:
+    """With our own client; two files of one name are refused before anything is sent."""
+    files = [tmp_path / "a.png", tmp_path / "same.png", tmp_path / "b.png"]
+    for file, data in zip(files, [SMOOTH[0], SMOOTH[0], EMPTY], strict=True):
+        file.write_bytes(data)
+    bulk = edit_files(running, files, tmp_path / "out", classes=["colour"], settings=SEARCH)
+    assert bulk["report"]["states"] == {"done": 2}
+    assert bulk["report"]["basis"] == "estimated"
+    made = {path.name: decode_image(path.read_bytes())[0] for path in tmp_path.glob("out/*")}
+    assert set(made) == {"a.png", "same.png", "b.png"}
+    assert not (made["a.png"][24:36, 24:36] == RED).all()
+    np.testing.assert_array_equal(made["a.png"], made["same.png"])
+    np.testing.assert_array_equal(made["b.png"], decode_image(EMPTY)[0])
+    with pytest.raises(ValueError, match=r"both become a\.png"):
+        edit_files("http://127.0.0.1:1", [files[0], tmp_path / "x" / "a.jpg"], tmp_path)
