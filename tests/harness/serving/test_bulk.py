@@ -170,6 +170,18 @@ def test_a_bulk_waits_behind_single_jobs_and_can_be_cancelled(
     assert follow(server, single)[-1]["state"] == "done"
 
 
+def test_a_bulk_goes_with_its_owner(start: Start) -> None:
+    """Its masks, too."""
+    server = start()
+    bulk = finish(server, SMOOTH[0])
+    picture, mask = bulk["items"][0]["image"], bulk["items"][0]["mask"]
+    server.client.delete("/v1/pictures")
+    assert server.client.get(f"/v1/bulk/{bulk['id']}").status_code == 404
+    assert server.client.get(f"/v1/pictures/{mask}").status_code == 404
+    server.put(SMOOTH[0])
+    assert server.client.get(f"/v1/masks/{picture}/candidates").json()["candidates"] == {}
+
+
 def test_files_go_in_and_pictures_come_out(running: str, tmp_path: Path) -> None:
     """With our own client; two files of one name are refused before anything is sent."""
     files = [tmp_path / "a.png", tmp_path / "same.png", tmp_path / "b.png"]
