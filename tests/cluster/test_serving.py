@@ -69,11 +69,13 @@ def deployed(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) ->
     )
     assert keeper.stdout
     lines = iter(keeper.stdout.readline, "")
-    said = next((line for line in lines if "ready" in line or "status" in line), "it ended")
-    assert said == "ready\n"
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
-        yield Deployed(client, cluster)
-    keeper.communicate(timeout=120)
+    try:
+        said = next((line for line in lines if "ready" in line or "status" in line), "it ended")
+        assert said == "ready\n"
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            yield Deployed(client, cluster)
+    finally:
+        keeper.communicate(timeout=120)
 
 
 def find_nodes(deployment: str) -> set[int]:
