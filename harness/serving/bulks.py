@@ -175,9 +175,9 @@ def _report(jobs: Sequence[Job], edits: Mapping[str, EditRecord]) -> BulkReport:
         detections=sum(one["looked"] for one in found),
         detections_saved=sum(one["known"] for one in found),
         pictures_by_tier=Counter(next(reversed(spent)) for _, spent in filled if spent),
-        seconds_by_tier=seconds,
-        seconds_heavy_only=alone_s,
-        seconds_saved=alone_s - seconds.total(),
+        seconds_by_tier={tier: round(spent, 3) for tier, spent in seconds.items()},
+        seconds_heavy_only=round(alone_s, 3),
+        seconds_saved=round(alone_s - seconds.total(), 3),
         basis="measured" if is_measured else "estimated",
     )
 

@@ -25,7 +25,8 @@ from editproof.pipelines.stages.precheck import precheck
 def make_item(service: Service, job: Job, watch: Watch) -> str | None:
     """Find the picture's masks, and edit it. Gives the edit's id; None: only masks were asked for.
 
-    A mask that is in force for the picture is used as it is, and nothing is looked for.
+    A mask that is in force for the picture is used as it is, and nothing is looked for, unless only
+    masks were asked for.
     """
     with service.database.reading() as session:
         asked = BulkQuestion.model_validate(session.get_one(Bulk, job.bulk).question)
@@ -33,7 +34,7 @@ def make_item(service: Service, job: Job, watch: Watch) -> str | None:
     config = service.config_for(question.settings)
     finder = Finder(service, job.owner, config, watch)
     in_force = find_mask(service, job.owner, question.image)
-    candidates = {} if in_force else finder.find(question, asked.classes)
+    candidates = {} if in_force and asked.edit else finder.find(question, asked.classes)
     mask = in_force or _join_masks(service, question, candidates.values())
     question = question.model_copy(update={"mask": mask})
     request = service.load_request(question)
@@ -42,7 +43,7 @@ def make_item(service: Service, job: Job, watch: Watch) -> str | None:
         "mask": mask,
         "is_empty": not np.any(request.mask),
         "looked": finder.looked,
-        "known": finder.known + bool(in_force),
+        "known": finder.known or int(bool(in_force)),
         "estimates_ms": _estimate_tiers(config, request),
     }
     with service.database.writing() as session:
