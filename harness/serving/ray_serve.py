@@ -7,8 +7,7 @@ docs/how-to/serve.md has such a file. What is not a deployment runs in the repli
 was asked; each of them makes one edit at a time.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Ray reads the kind of `build`'s argument, not its name.
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
