@@ -183,7 +183,7 @@ def _report(jobs: Sequence[Job], edits: Mapping[str, EditRecord]) -> BulkReport:
 
 
 def _sum_heavy_alone(
-    filled: Sequence[tuple[Mapping[str, float], Mapping[str, float]]],
+    filled: Sequence[tuple[dict[str, float], dict[str, float]]],
 ) -> tuple[float, bool]:
     """Seconds that the heaviest model alone would take, and whether it ran here at all. Where it
     did not run for a picture, the pre-check's estimate counts, as far off as its estimates were for

@@ -64,10 +64,13 @@ def check_classes(
     settings = config.as_settings()
     for kind in kinds:
         setting = SEARCHES.get(kind)
-        if setting and (kind == "text" or settings[setting]):
+        if _is_looked_for(kind, settings):
             continue
         query = select(Candidate.image).where(
-            Candidate.owner == owner, Candidate.kind == kind, Candidate.image.in_(images)
+            Candidate.owner == owner,
+            Candidate.kind == kind,
+            Candidate.recipe == GIVEN,
+            Candidate.image.in_(images),
         )
         with service.database.reading() as session:
             if session.scalars(query.limit(1)).first() is not None:
@@ -81,6 +84,11 @@ def check_classes(
             remedy=f"Set {setting}, or put masks for it." if setting else remedy,
             known=sorted(SEARCHES),
         )
+
+
+def _is_looked_for(kind: str, settings: Mapping[str, Param]) -> bool:
+    """Whether the pipeline finds a class by itself: text always does."""
+    return kind == "text" or (kind in SEARCHES and bool(settings[SEARCHES[kind]]))
 
 
 class Finder:
@@ -106,7 +114,7 @@ class Finder:
             if before is not None:
                 self.known += 1
                 found[kind] = before
-            elif kind in SEARCHES:
+            elif _is_looked_for(kind, self._config.as_settings()):
                 self.looked += 1
                 found[kind] = self._look(question, kind)
         return found

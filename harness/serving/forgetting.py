@@ -43,22 +43,19 @@ def forget_old(database: Database, pictures: PictureStore, keep: timedelta) -> F
     last edit that named them. Jobs that wait or run stay.
     """
     before = time.time() - keep.total_seconds()
+    has_open_job = exists().where(Job.bulk == Bulk.id, Job.state.not_in(ENDED))
     return _remove(
         database,
         pictures,
         {
             EditRecord: EditRecord.made_at < before,
             Job: (Job.made_at < before) & Job.state.in_(ENDED),
-            Bulk: (Bulk.made_at < before) & ~_has_open_job(Bulk.id),
+            Bulk: (Bulk.made_at < before) & ~has_open_job,
             BoundMask: BoundMask.changed_at < before,
             Candidate: Candidate.made_at < before,
             Holding: Holding.used_at < before,
         },
     )
-
-
-def _has_open_job(bulk: ColumnElement[str]) -> ColumnElement[bool]:
-    return exists().where(Job.bulk == bulk, Job.state.not_in(ENDED))
 
 
 def _remove(

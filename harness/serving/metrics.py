@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter as Counts
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -89,7 +88,7 @@ class _Shares(Collector):
         self._numbers = numbers
 
     def collect(self) -> Iterator[Metric]:
-        counts: defaultdict[str, Counts] = defaultdict(Counts)
+        counts: defaultdict[str, dict[str, float]] = defaultdict(lambda: {"true": 0, "false": 0})
         for metric in self._numbers.collect():
             for sample in metric.samples:
                 if sample.name == "editproof_stage_budgets_total":
@@ -100,5 +99,5 @@ class _Shares(Collector):
             labels=["stage"],
         )
         for stage, count in sorted(counts.items()):
-            shares.add_metric([stage], count["true"] / count.total())
+            shares.add_metric([stage], count["true"] / sum(count.values()))
         yield shares

@@ -66,13 +66,14 @@ def build(args: ServeArguments) -> Any:
     names = [name for name, _ in STAGES]
     if unknown := sorted(set(args.stages) - set(names)):
         raise UsageError(f"stages: there is no stage {unknown[0]!r}; there are: {', '.join(names)}")
-    replica = serve.deployment(StageReplica)
+    replica: Any = serve.deployment(StageReplica)
     stages = {name: replica.options(name=name).bind(name) for name in args.stages}
 
     def make() -> FastAPI:
         return _make_app(args)
 
-    server = serve.deployment(serve.ingress(make)(Server), max_ongoing_requests=MOST_REQUESTS)
+    ingress = serve.ingress(make)(Server)
+    server: Any = serve.deployment(ingress, max_ongoing_requests=MOST_REQUESTS)
     return server.bind(stages)
 
 

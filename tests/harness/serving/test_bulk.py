@@ -15,14 +15,14 @@ from editproof.harness.serving.settings import Limits
 from editproof.pipelines import reference
 from editproof.pipelines.adapters.service_bulk import edit_files
 from editproof.pipelines.array_file import decode_array
-from editproof.pipelines.contract import EditRequest, Image, Mask
+from editproof.pipelines.contract import EditRequest, Image, Mask, Param
 from editproof.pipelines.files import decode_image
 from tests.harness.serving.conftest import Server, Start, draw_mask, hash_of
 from tests.harness.serving.test_jobs import follow, held_in_blend
 
 EDGE = 64
 RED = np.array([1.0, 0.0, 0.0], np.float32)
-SEARCH = {"detect.text": False, "detect.colour": "#ff0000"}
+SEARCH: dict[str, Param] = {"detect.text": False, "detect.colour": "#ff0000"}
 
 
 def draw_marked(*, rough: bool, seed: int = 1) -> Image:
@@ -34,7 +34,7 @@ def draw_marked(*, rough: bool, seed: int = 1) -> Image:
         levels += cv2.GaussianBlur(
             np.random.default_rng(seed).normal(0, 8, levels.shape), (0, 0), 1.5
         )
-    image = np.round(np.clip(levels, 0, 255)).astype(np.float32) / np.float32(255)
+    image: Image = np.round(np.clip(levels, 0, 255)).astype(np.float32) / np.float32(255)
     image[24:36, 24:36] = RED
     return image
 
@@ -79,7 +79,8 @@ def test_the_heavy_model_is_for_those_that_fail_the_check(server: Server) -> Non
     assert report["basis"] == "measured"
     alone, spent = report["seconds_heavy_only"], sum(report["seconds_by_tier"].values())
     assert report["seconds_saved"] == pytest.approx(alone - spent, abs=0.005)
-    pipeline = reference.build(**{"route.tiers": "ns,patch", "route.threshold": 0.15})
+    tiers: dict[str, Param] = {"route.tiers": "ns,patch", "route.threshold": 0.15}
+    pipeline = reference.build(**tiers)
     for item, picture in zip(items[2:4], pictures[2:4], strict=True):
         image = draw_marked(rough=picture is ROUGH, seed=1 if picture is ROUGH else 2)
         mask = load(server, item["mask"])
