@@ -98,7 +98,7 @@ def cluster(session: nox.Session) -> None:
     """Test runs past one machine: at an S3 API, which has an environment of its own, and on a local
     Ray cluster. Arguments after `--` go to pytest: `-m "not slow"` kills nobody but an actor.
     """
-    session.install(*CONSTRAINTS, "-e", ".[dev,stores,ray]")
+    session.install(*CONSTRAINTS, "-e", ".[dev,stores,ray-serve]")
     home = Path(session.create_tmp()).resolve()
     with _run_moto(session, home / "moto") as url:
         served = "tests/harness/serving/test_object_stores.py"
@@ -119,10 +119,14 @@ def cluster_figures(session: nox.Session) -> None:
 @nox.session
 def serve_load(session: nox.Session) -> None:
     """Ask `editproof serve` ten thousand times, while it is killed every few seconds, in a crowd,
-    and for its memory. EDITPROOF_LOAD is how often; arguments after `--` go to pytest.
+    and for its memory, and write that into benchmarks/SERVING.md. EDITPROOF_LOAD is how often;
+    arguments after `--` go to pytest.
     """
     session.install(*CONSTRAINTS, "-e", ".[dev]")
-    env = {"EDITPROOF_LOAD": os.environ.get("EDITPROOF_LOAD", "10000")}
+    env = {
+        "EDITPROOF_LOAD": os.environ.get("EDITPROOF_LOAD", "10000"),
+        "EDITPROOF_LOAD_PAGE": "benchmarks/SERVING.md",
+    }
     session.run("pytest", "tests/load", "-s", *session.posargs, env=env)
 
 
@@ -265,7 +269,7 @@ def audit(session: nox.Session) -> None:
     """Look up known vulnerabilities of what editproof installs, and list its licences; arguments
     after `--` go to pip-licenses.
     """
-    session.install(*CONSTRAINTS, ".[stores,ray,serve]")
+    session.install(*CONSTRAINTS, ".[stores,ray-serve]")
     session.install("pip-audit>=2.9", "pip-licenses>=5.0")
     said = session.run(
         *("pip-audit", "--local", "--progress-spinner", "off", "--format", "json"),

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar, cast
@@ -29,6 +29,7 @@ import httpx2
 import numpy as np
 
 from benchmarks.estimates import scene
+from benchmarks.sections import write_section
 from editproof.pipelines import EditRequest, reference
 from editproof.pipelines.adapters.pictures import encode_image, encode_mask
 from editproof.pipelines.array_file import encode_array
@@ -36,12 +37,15 @@ from editproof.pipelines.contract import Param
 
 PAGE = Path(__file__).parent / "SERVING.md"
 EDGE_PX = 512
-ROUNDS = 30
+ROUNDS = 60
 LOAD_S = 20.0
 CLIENTS = (1, 4)
 WARM = 3
 """Edits that are not counted."""
 SETTINGS: Mapping[str, Param] = {"inpaint.model": "telea", "detect.text": False}
+GRAIN: Mapping[str, Param] = {"harmonise.grain": True}
+"""Another picture for each seed."""
+HOLE = slice(240, 264)
 CV2 = {"cv2_flag": "INPAINT_TELEA", "cv2_radius": 3}
 """What IOPaint is told, so that it fills as `telea` does by default."""
 
@@ -49,8 +53,10 @@ T = TypeVar("T")
 
 
 @contextmanager
-def run_server(folder: Path) -> Iterator[str]:
-    """A server of the defaults with `telea`, IOPaint's own cv2 model; gives its URL."""
+def run_server(folder: Path) -> Iterator[tuple[str, int]]:
+    """A server of the defaults with `telea`, IOPaint's own cv2 model; gives its URL, and the number
+    of its process.
+    """
     command = [sys.executable, "-m", "editproof", "serve", "--port", "0", "--folder", str(folder)]
     for name, value in SETTINGS.items():
         command += ["--set", f"{name}={value}"]
@@ -65,7 +71,7 @@ def run_server(folder: Path) -> Iterator[str]:
                     break
             except httpx2.HTTPError:
                 time.sleep(0.2)
-        yield url
+        yield url, server.pid
     finally:
         server.terminate()
         server.wait()
@@ -80,26 +86,45 @@ class Overhead(NamedTuple):
     """The same by `/v1/edit`."""
     added: list[float]
     """What of it was not spent in the pipeline."""
+    processor: list[float]
+    """Processor time of the server's process beyond that of the direct call."""
     empty: list[float]
     """A request that does nothing."""
 
 
-def measure_overhead(url: str) -> Overhead:
-    """Edits by hash and direct calls, in turn."""
-    image, mask = scene("astronaut", EDGE_PX, share=0.05)
-    pipeline = reference.build(**SETTINGS)
-    found = Overhead([], [], [], [])
+def measure_overhead(url: str, process: int) -> Overhead:
+    """Edits by hash and direct calls, in turn. The hole is small, so that the pipeline's own time
+    varies little, and each result is another picture, which must be kept.
+    """
+    image, _ = scene("astronaut", EDGE_PX, share=0.05)
+    mask = np.zeros(image.shape[:2], np.float32)
+    mask[HOLE, HOLE] = 1
+    pipeline = reference.build(**SETTINGS, **GRAIN)
+    found = Overhead([], [], [], [], [])
     with httpx2.Client(base_url=url, timeout=120) as client:
         digests = [_put(client, encode_array(one)) for one in (image, mask)]
         for number in range(ROUNDS):
-            body = {"image": digests[0], "mask": digests[1], "seed": number}
+            body = {"image": digests[0], "mask": digests[1], "seed": number, "settings": GRAIN}
             request = EditRequest(image, mask=mask, seed=number)
+            start = _read_processor_ms(os.getpid())
             found.direct.append(_time(partial(pipeline, request))[0])
+            direct = _read_processor_ms(os.getpid()) - start
+            start = _read_processor_ms(process)
             served, answer = _time(partial(client.post, "/v1/edit", json=body))
+            found.processor.append(_read_processor_ms(process) - start - direct)
             found.served.append(served)
             found.added.append(served - answer.raise_for_status().json()["seconds"] * 1000)
             found.empty.append(_time(partial(client.get, "/healthz"))[0])
     return Overhead(*(times[WARM:] for times in found))
+
+
+def _read_processor_ms(process: int) -> float:
+    """What all threads of a process have computed so far."""
+    spent_ns = 0
+    for file in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with suppress(OSError):
+            spent_ns += int(file.read_text().split()[0])
+    return spent_ns / 1e6
 
 
 class Server(NamedTuple):
@@ -168,45 +193,50 @@ def compare_fills(servers: Sequence[Server]) -> int:
     return int(abs(pictures[0] - pictures[-1]).max())
 
 
-def write_page(overhead: Overhead, loads: Sequence[Load], difference: int) -> str:
-    """The page."""
+def describe_overhead(overhead: Overhead) -> list[str]:
+    """The lines of the section."""
     rows = [
         f"| {name} | {np.median(times):.1f} | {np.percentile(times, 10):.1f} |"
         for name, times in overhead._asdict().items()
     ]
-    lines = [
-        "# What a server adds",
-        "",
-        "`python -m benchmarks.serving` writes this page.",
-        f"A photograph of {EDGE_PX}² px, 6.8 % masked, filled by `telea` within 3 px.",
-        f"The machine has {os.cpu_count()} shared cores.",
-        f"Its load average was {os.getloadavg()[1]:.1f} meanwhile, from other people's work.",
-        "So times are long and vary; what counts is the ratio within a table.",
-        "",
-        "## One edit",
-        "",
-        "Pictures are on the server already, and go by their hash.",
-        "Direct calls and served edits took turns.",
+    return [
+        f"A photograph of {EDGE_PX}² px, by hash: its pictures are on the server already.",
+        f"A square of {HOLE.stop - HOLE.start} px is filled by `telea`.",
+        "Each result is another picture.",
+        "Direct calls and served edits took turns; each number is of the pairs.",
         "`added` is what of a served edit was not spent in the pipeline.",
-        "It is HTTP, the client's side too, the database, and the result's file.",
+        "It is HTTP, the client's side too, the database, and the result's file of 3 MiB.",
+        "`processor` is the server's processor time beyond that of the direct call beside it.",
         "`empty` is a request that does nothing: `/healthz`.",
+        _describe_machine(),
         "",
         "| ms | median | best tenth |",
         "|---|---|---|",
         *rows,
-        "",
-        "## Inpainting under load",
-        "",
+    ]
+
+
+def describe_loads(loads: Sequence[Load], difference: int) -> list[str]:
+    """The lines of the section."""
+    return [
+        f"A photograph of {EDGE_PX}² px, 6.8 % masked, filled by `telea` within 3 px.",
         "PNG in, PNG out.",
         "`/v1/inpaint` does what IOPaint does: it fills the hole.",
         f"The two pictures differ by {difference} levels of 255 at most.",
         "`/api/v1/inpaint` of editproof is a whole edit: it blends, harmonises and verifies.",
+        _describe_machine(),
         "",
         "| server | endpoint | clients | pictures/s | beside IOPaint | median ms | 99 % ms |",
         "|---|---|---|---|---|---|---|",
         *(_write_load(load, loads) for load in loads),
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _describe_machine() -> str:
+    return (
+        f"The machine has {os.cpu_count()} shared cores, with a load average of"
+        f" {os.getloadavg()[1]:.1f} meanwhile."
+    )
 
 
 def _write_load(load: Load, loads: Sequence[Load]) -> str:
@@ -241,12 +271,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--beside", help="URL of IOPaint's server", default="")
     beside = parser.parse_args().beside
-    with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as url:
-        overhead = measure_overhead(url)
+    with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as (url, process):
+        overhead = measure_overhead(url, process)
         servers = list_servers(url, beside)
         difference = compare_fills(servers)
         loads = [measure_load(server, clients) for clients in CLIENTS for server in servers]
-    PAGE.write_text(write_page(overhead, loads, difference))
+    write_section(PAGE, "One edit", describe_overhead(overhead))
+    write_section(PAGE, "Inpainting under load", describe_loads(loads, difference))
     sys.stdout.write(PAGE.read_text())
 
 

@@ -18,16 +18,26 @@ from editproof.harness.serving.jobs import JobRunner
 from editproof.harness.serving.metrics import Metrics
 from editproof.harness.serving.openapi import describe_app
 from editproof.harness.serving.problems import install_handlers
-from editproof.harness.serving.routes import about, edits, foreign, jobs, masks, pictures, stages
+from editproof.harness.serving.routes import (
+    about,
+    bulk,
+    edits,
+    foreign,
+    jobs,
+    masks,
+    pictures,
+    stages,
+)
 from editproof.harness.serving.service import Service
 from editproof.harness.serving.settings import ServiceSettings
 from editproof.harness.serving.store import PictureStore
 from editproof.harness.serving.warming import warm_up
 from editproof.pipelines.config import ReferenceConfig
+from editproof.pipelines.reference import STAGES, Program
 
 log = structlog.get_logger()
 
-ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs)
+ROUTERS = (about, pictures, masks, edits, stages, foreign, jobs, bulk)
 
 
 def open_pictures(settings: ServiceSettings) -> PictureStore:
@@ -35,8 +45,10 @@ def open_pictures(settings: ServiceSettings) -> PictureStore:
     return PictureStore(open_blobs(settings.store, settings.folder / "pictures"), settings.limits)
 
 
-def make_service(settings: ServiceSettings) -> Service:
-    """The parts of a server. Raises ContractError where its pipeline's settings are wrong."""
+def make_service(settings: ServiceSettings, program: Program = STAGES) -> Service:
+    """The parts of a server, whose edits go through these stages. Raises ContractError where its
+    pipeline's settings are wrong.
+    """
     settings.folder.mkdir(parents=True, exist_ok=True)
     metrics = Metrics()
     return Service(
@@ -46,6 +58,7 @@ def make_service(settings: ServiceSettings) -> Service:
         pictures=open_pictures(settings),
         engine=Engine(settings.limits, metrics),
         metrics=metrics,
+        program=program,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
+Kind = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
 Value = str | bool | int | float
 Unit = Annotated[float, Field(ge=0, le=1)]
 
@@ -121,6 +122,36 @@ class StageReport(Body):
     name: str
     ms: float
     decision: str
+    budget_ms: float = Field(default=0.0, description="What it was to take at most. 0: no budget.")
+
+    @computed_field(description="Whether it kept its budget; null: it had none.")  # type: ignore[prop-decorator]
+    @property
+    def is_kept(self) -> bool | None:
+        """Whether it kept its budget; None: it had none."""
+        return self.ms <= self.budget_ms if self.budget_ms > 0 else None
+
+
+class BudgetReport(Body):
+    """How often a stage kept its budget."""
+
+    stage: str
+    budget_ms: float = Field(description="In force for edits that do not say otherwise. 0: none.")
+    kept: int = Field(description="Edits in which it took no longer than its budget.")
+    missed: int = Field(description="Edits in which it took longer.")
+
+    @computed_field(description="Share kept, 0 to 1; null: it had a budget in no edit.")  # type: ignore[prop-decorator]
+    @property
+    def share(self) -> float | None:
+        """Share kept, 0 to 1; None: it had a budget in no edit."""
+        counted = self.kept + self.missed
+        return self.kept / counted if counted else None
+
+
+class BudgetsAnswer(Body):
+    """How often stages kept their budgets."""
+
+    edits: int = Field(description="How many edits were looked at: the latest 1000 at most.")
+    stages: list[BudgetReport]
 
 
 class EditAnswer(Body):
@@ -174,3 +205,78 @@ class JobAnswer(Body):
     attempts: int = Field(description="How often it was begun.")
     edit: str | None = Field(description="Id of the edit, once it is made.")
     problem: dict[str, Any] | None = Field(description="Why it failed.")
+
+
+class BulkQuestion(Body):
+    """A list of pictures to edit alike."""
+
+    images: list[Sha256] = Field(min_length=1, max_length=1000, description="The pictures.")
+    classes: list[Kind] = Field(
+        default=["text"],
+        min_length=1,
+        max_length=20,
+        description="What is to go: `text`, `template`, `colour`, or a class that candidate masks"
+        " were put for.",
+    )
+    tiers: list[str] = Field(
+        default_factory=list,
+        max_length=8,
+        description="Models from light to heavy. A heavier one is used where the result of the one"
+        " before fails the check. Default: the server's `route.tiers`, or `ns` and `patch`.",
+    )
+    edit: bool = Field(default=True, description="false: only the candidate masks are computed.")
+    prompt: str = Field(default="", max_length=LONGEST_PROMPT)
+    seed: int = Field(default=0, ge=-MAX_INT, le=MAX_INT)
+    scale: int = Field(default=1, ge=1, le=MAX_SCALE)
+    settings: dict[str, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
+
+
+class CandidatesAnswer(Body):
+    """What might go from an image, by class."""
+
+    image: Sha256
+    candidates: dict[str, Sha256] = Field(description="The mask of each class.")
+
+
+class BulkItem(Body):
+    """One picture of a bulk."""
+
+    image: Sha256
+    job: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    candidates: dict[str, Sha256] = Field(description="The mask of each class.")
+    mask: Sha256 | None = Field(description="What was replaced.")
+    edit: str | None
+    status: Literal["done", "needs_review", "refused"] | None
+    result: Sha256 | None
+    tier: str | None = Field(description="The heaviest model that was tried.")
+    problem: dict[str, Any] | None
+
+
+class BulkReport(Body):
+    """What a bulk cost, and what it saved."""
+
+    states: dict[str, int] = Field(description="How many pictures are in each state.")
+    statuses: dict[str, int] = Field(description="How many edits ended in each way.")
+    nothing_found: int = Field(description="Pictures with nothing to replace.")
+    detections: int = Field(description="Candidate masks that were computed for this bulk.")
+    detections_saved: int = Field(description="Candidate masks that were known already.")
+    pictures_by_tier: dict[str, int] = Field(description="By the heaviest model that was tried.")
+    seconds_by_tier: dict[str, float] = Field(description="What each model's attempts took.")
+    seconds_heavy_only: float = Field(
+        description="What the heaviest model alone would take for all these pictures."
+    )
+    seconds_saved: float = Field(description="Less than 0: the attempts cost more than they saved.")
+    basis: Literal["measured", "estimated"] = Field(
+        description="`measured`: the heaviest model ran in this bulk, and its times there were"
+        " used for the other pictures."
+    )
+
+
+class BulkAnswer(Body):
+    """A list of pictures, and how far it is."""
+
+    id: str
+    is_over: bool
+    report: BulkReport
+    items: list[BulkItem]

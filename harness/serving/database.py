@@ -5,9 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, create_engine, event, make_url, select
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Index,
+    bindparam,
+    create_engine,
+    event,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -81,6 +91,34 @@ class EditRecord(Base):
     stages: Mapped[list[Any]]
     seconds: Mapped[float]
 
+    __table_args__ = (Index("edits_by_owner", "owner", "made_at"),)
+
+
+class Candidate(Base):
+    """What might go from an image: the mask of one class of objects."""
+
+    __tablename__ = "candidates"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    image: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    mask: Mapped[str]
+    recipe: Mapped[str]
+    """Hash of the settings and the code that found it; empty: somebody put it."""
+    made_at: Mapped[float] = mapped_column(default=time.time, onupdate=time.time)
+
+
+class Bulk(Base):
+    """A list of pictures that are edited alike, a job each."""
+
+    __tablename__ = "bulks"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    idempotency_key: Mapped[str | None]
+    made_at: Mapped[float] = mapped_column(default=time.time)
+    question: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index("bulks_by_key", "owner", "idempotency_key", unique=True),)
+
 
 class Job(Base):
     """An edit that is to be made."""
@@ -99,11 +137,23 @@ class Job(Base):
     question: Mapped[dict[str, Any]]
     edit: Mapped[str | None] = mapped_column(default=None)
     problem: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    bulk: Mapped[str | None] = mapped_column(default=None)
+    """The list that it belongs to."""
+    found: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    """Of a picture of a bulk: its masks, and what models would take."""
 
     __table_args__ = (
+        Index("jobs_by_bulk", "bulk"),
         Index("jobs_by_key", "owner", "idempotency_key", unique=True),
         Index("jobs_by_state", "state", "made_at"),
     )
+
+
+HELD = select(Holding.picture).where(
+    Holding.owner == bindparam("owner"),
+    Holding.picture.in_(bindparam("wanted", expanding=True)),
+)
+"""Which pictures somebody holds of those that are wanted."""
 
 
 def hold_pictures(session: Session, owner: str, pictures: Iterable[str | None]) -> None:
@@ -112,16 +162,35 @@ def hold_pictures(session: Session, owner: str, pictures: Iterable[str | None]) 
     wanted = sorted({picture for picture in pictures if picture})
     rows = [{"owner": owner, "picture": picture, "used_at": now} for picture in wanted]
     if rows:
-        change = INSERTS[session.get_bind().dialect.name](Holding).values(rows)
-        key = (Holding.owner, Holding.picture)
-        session.execute(change.on_conflict_do_update(index_elements=key, set_={"used_at": now}))
+        session.execute(_hold_or_use(session.get_bind().dialect.name), rows)
+
+
+@cache
+def _hold_or_use(dialect: str) -> Any:
+    insert = INSERTS[dialect](Holding.__table__)
+    used = {"used_at": insert.excluded.used_at}
+    return insert.on_conflict_do_update(index_elements=["owner", "picture"], set_=used)
+
+
+def add_edit(session: Session, record: EditRecord) -> EditRecord:
+    """Keep an edit, and give it; or give the one of its id that is kept already. The unit of work
+    of SQLAlchemy would take three times as long for one row.
+    """
+    row = {column.name: getattr(record, column.name) for column in EditRecord.__table__.columns}
+    added: Any = session.execute(_add_once(session.get_bind().dialect.name), row)
+    return record if added.rowcount else session.get_one(EditRecord, record.id)
+
+
+@cache
+def _add_once(dialect: str) -> Any:
+    return INSERTS[dialect](EditRecord.__table__).on_conflict_do_nothing()
 
 
 def find_missing(session: Session, owner: str, pictures: Iterable[str | None]) -> list[str]:
     """Those of the pictures that the owner neither sent nor made."""
     wanted = {picture for picture in pictures if picture}
-    query = select(Holding.picture).where(Holding.owner == owner, Holding.picture.in_(wanted))
-    return sorted(wanted - set(session.scalars(query)))
+    held = session.scalars(HELD, {"owner": owner, "wanted": sorted(wanted)})
+    return sorted(wanted - set(held))
 
 
 class Database:

@@ -7,11 +7,20 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.orm import Session
 
 from editproof.harness.serving.bodies import ForgottenAnswer
-from editproof.harness.serving.database import Base, BoundMask, Database, EditRecord, Holding, Job
+from editproof.harness.serving.database import (
+    Base,
+    BoundMask,
+    Bulk,
+    Candidate,
+    Database,
+    EditRecord,
+    Holding,
+    Job,
+)
 from editproof.harness.serving.store import PictureStore
 
 ENDED = ("done", "failed", "cancelled")
@@ -24,7 +33,8 @@ def forget_owner(database: Database, pictures: PictureStore, owner: str) -> Forg
     """Remove all edits, jobs, masks and pictures of an owner. A picture that somebody else sent or
     made, too, stays theirs.
     """
-    mine = {table: table.owner == owner for table in (EditRecord, Job, BoundMask, Holding)}
+    tables = (EditRecord, Job, Bulk, BoundMask, Candidate, Holding)
+    mine = {table: table.owner == owner for table in tables}
     return _remove(database, pictures, mine)
 
 
@@ -33,13 +43,16 @@ def forget_old(database: Database, pictures: PictureStore, keep: timedelta) -> F
     last edit that named them. Jobs that wait or run stay.
     """
     before = time.time() - keep.total_seconds()
+    has_open_job = exists().where(Job.bulk == Bulk.id, Job.state.not_in(ENDED))
     return _remove(
         database,
         pictures,
         {
             EditRecord: EditRecord.made_at < before,
             Job: (Job.made_at < before) & Job.state.in_(ENDED),
+            Bulk: (Bulk.made_at < before) & ~has_open_job,
             BoundMask: BoundMask.changed_at < before,
+            Candidate: Candidate.made_at < before,
             Holding: Holding.used_at < before,
         },
     )

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from editproof.harness.pictures.files import encode_png
-from editproof.harness.serving.bodies import EditAnswer, EditQuestion, StageReport
+from editproof.harness.serving.bodies import EditAnswer, EditQuestion
+from editproof.harness.serving.budgets import report_stages
 from editproof.harness.serving.database import EditRecord
 from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.making import Order, Timing, make_edit
@@ -61,7 +62,7 @@ def describe_edit(record: EditRecord) -> EditAnswer:
         found_mask=record.found_mask,
         fingerprint=record.fingerprint,
         request_id=record.request_id,
-        stages=[StageReport(**stage) for stage in record.stages],
+        stages=report_stages(record),
     )
 
 

@@ -21,6 +21,7 @@ from editproof.harness.serving.bodies import EditQuestion, JobAnswer
 from editproof.harness.serving.database import EditRecord, Job, hold_pictures
 from editproof.harness.serving.engine import StoppedError, Watch
 from editproof.harness.serving.forgetting import ENDED
+from editproof.harness.serving.items import make_item
 from editproof.harness.serving.making import Order, Timing, make_edit
 from editproof.harness.serving.problems import Problem, explain_contract
 from editproof.harness.serving.service import Service, pictures_of
@@ -47,6 +48,7 @@ class JobRunner:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._new = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._watch = Watch()
         self._job = ""
         """Id of the job that runs."""
@@ -70,6 +72,10 @@ class JobRunner:
         """There is a new job."""
         self._new.set()
 
+    def wake_soon(self) -> None:
+        """The same from another thread."""
+        self._loop.call_soon_threadsafe(self.wake)
+
     async def _run(self) -> None:
         while True:
             self._new.clear()
@@ -89,13 +95,15 @@ class JobRunner:
     async def _make(self, job: Job) -> None:
         service = self._service
         watch = self._watch = Watch(lambda stage: _note(service, job.id, stage=stage))
-        question = EditQuestion.model_validate(job.question)
-        order = Order(job.owner, f"job-{job.id}", question, edit_id=job.id)
 
-        def work(watch: Watch) -> str:
-            if not has_edit(service, job.id):  # else the server ended just after it was kept
-                make_edit(service, order, watch, Timing())
-            return job.id
+        def work(watch: Watch) -> str | None:
+            if has_edit(service, job.id):  # the server ended just after it was kept
+                return job.id
+            if job.bulk:
+                return make_item(service, job, watch)
+            question = EditQuestion.model_validate(job.question)
+            order = Order(job.owner, f"job-{job.id}", question, edit_id=job.id)
+            return make_edit(service, order, watch, Timing()).id
 
         changes: dict[str, Any]
         try:
@@ -132,20 +140,25 @@ def add_job(
         before = _find_by_key(session, owner, idempotency_key)
         if before is not None:
             if before.question != asked:
-                raise Problem(
-                    409,
-                    "idempotency_key_used",
-                    f"The Idempotency-Key {idempotency_key!r} was used for another edit.",
-                    field="Idempotency-Key",
-                    remedy="Send a new key with each new edit.",
-                    job=before.id,
-                )
+                raise used_key(str(idempotency_key), before.id)
             return before
-        _check_room(service, session, owner)
+        check_room(service, session, owner, 1)
         job = Job(id=uuid.uuid4().hex, owner=owner, idempotency_key=idempotency_key, question=asked)
         session.add(job)
         hold_pictures(session, owner, pictures_of(question))
     return job
+
+
+def used_key(idempotency_key: str, before: str) -> Problem:
+    """409: the key was used for another question."""
+    return Problem(
+        409,
+        "idempotency_key_used",
+        f"The Idempotency-Key {idempotency_key!r} was used for another question.",
+        field="Idempotency-Key",
+        remedy="Send a new key with each new question.",
+        before=before,
+    )
 
 
 def find_job(service: Service, owner: str, job_id: str) -> Job:
@@ -163,12 +176,17 @@ def find_job(service: Service, owner: str, job_id: str) -> Job:
 
 
 def take_job(service: Service) -> Job | None:
-    """The oldest job that waits, or whose process has ended. It runs from now on. None: no job
-    waits.
+    """The oldest job that waits, or whose process has ended. It runs from now on. A picture of a
+    bulk comes after all single jobs. None: no job waits.
     """
     now = time.time()
     left = (Job.state == "running") & (Job.held_until < now)
-    waits = select(Job.id).where((Job.state == "queued") | left).order_by(Job.made_at).limit(1)
+    waits = (
+        select(Job.id)
+        .where((Job.state == "queued") | left)
+        .order_by(Job.bulk.is_not(None), Job.made_at)
+        .limit(1)
+    )
     with service.database.reading() as session:
         if session.scalar(waits) is None:
             return None
@@ -245,16 +263,17 @@ def _find_by_key(session: Session, owner: str, key: str | None) -> Job | None:
     return session.scalars(query).first()
 
 
-def _check_room(service: Service, session: Session, owner: str) -> None:
+def check_room(service: Service, session: Session, owner: str, more: int) -> None:
+    """Raise Problem 429 where so many more jobs would be too many."""
     most = service.settings.limits.jobs
     waiting = select(func.count()).where(Job.owner == owner, Job.state.not_in(ENDED))
     count = session.scalar(waiting) or 0
-    if count >= most:
+    if count + more > most:
         service.metrics.turned_away.inc()
         raise Problem(
             429,
             "too_many_jobs",
-            f"{count} jobs wait already; at most {most} may.",
+            f"{count} jobs wait already; at most {most} may, and {more} more are asked for.",
             remedy="Wait until some have ended.",
             headers={"Retry-After": str(RETRY_AFTER_S)},
             limit=most,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 
 from editproof.harness.serving.bodies import EditQuestion
-from editproof.harness.serving.database import EditRecord, hold_pictures
+from editproof.harness.serving.database import EditRecord, add_edit, hold_pictures
 from editproof.harness.serving.engine import Watch, watch_stages
 from editproof.harness.serving.previews import SETTINGS as PREVIEW
 from editproof.harness.serving.previews import shrink_request
@@ -21,7 +21,7 @@ from editproof.harness.serving.service import Service, pictures_of, pipeline_of
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import ContractError, EditRequest, EditResult
 from editproof.pipelines.files import UnreadablePictureError
-from editproof.pipelines.reference import STAGES, ReferencePipeline
+from editproof.pipelines.reference import ReferencePipeline
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ def make_edit(service: Service, order: Order, watch: Watch, timing: Timing) -> E
             config, request = config.with_settings(PREVIEW), shrink_request(request)
     start = time.perf_counter()
     with naming_failures():
-        result = ReferencePipeline(config, watch_stages(STAGES, watch))(request)
+        result = ReferencePipeline(config, watch_stages(service.program, watch))(request)
     made = _Made(request, config, result, time.perf_counter() - start)
     for trace in result.stages:
         timing.parts[trace.name] = trace.seconds
@@ -111,12 +111,8 @@ def _record(service: Service, order: Order, made: _Made) -> EditRecord:
         seconds=made.seconds,
     )
     with service.database.writing() as session:
-        before = session.get(EditRecord, record.id)
-        if before is not None:  # another process made the same job, and was quicker
-            return before
-        session.add(record)
         hold_pictures(session, order.owner, [image, found_mask, *pictures_of(order.question)])
-    return record
+        return add_edit(session, record)  # another process may have made the same job
 
 
 def _keep_found_mask(service: Service, question: EditQuestion, made: _Made) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from editproof.harness.serving.database import BoundMask, find_missing
@@ -12,6 +12,16 @@ from editproof.harness.serving.service import Service, pictures_of
 from editproof.harness.serving.store import unknown_picture
 
 EVERY = "*"
+
+IN_FORCE = select(BoundMask.mask).where(
+    BoundMask.owner == bindparam("owner"), BoundMask.image == bindparam("image")
+)
+IMAGE_OF = (
+    select(BoundMask.image)
+    .where(BoundMask.owner == bindparam("owner"), BoundMask.mask == bindparam("mask"))
+    .limit(1)
+)
+"""Written once: every edit asks, and to write a query takes as long as to answer it."""
 
 
 def find_mask(service: Service, owner: str, image: str) -> str | None:
@@ -88,14 +98,12 @@ def etag_of(mask: str | None) -> str:
 
 
 def _find(session: Session, owner: str, image: str) -> str | None:
-    found = session.get(BoundMask, (owner, image))
-    return found.mask if found else None
+    return session.scalar(IN_FORCE, {"owner": owner, "image": image})
 
 
 def _find_image(session: Session, owner: str, mask: str) -> str | None:
     """An image that the mask is in force for."""
-    query = select(BoundMask.image).where(BoundMask.owner == owner, BoundMask.mask == mask)
-    return session.scalars(query.limit(1)).first()
+    return session.scalar(IMAGE_OF, {"owner": owner, "mask": mask})
 
 
 def _mismatch(status: int, image: str, mask: str, before: str | None) -> Problem:

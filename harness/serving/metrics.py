@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from editproof.harness.serving.workers import FOLDER_VARIABLE
 from editproof.pipelines.config import ReferenceConfig
@@ -68,8 +72,32 @@ class Metrics:
 
     def write(self) -> bytes:
         """In Prometheus' text format: of all processes, where they share a folder of numbers."""
-        if FOLDER_VARIABLE not in os.environ:
-            return generate_latest(self._registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        numbers = self._registry
+        if FOLDER_VARIABLE in os.environ:
+            numbers = CollectorRegistry()
+            MultiProcessCollector(numbers)  # type: ignore[no-untyped-call]
+        shares = CollectorRegistry()
+        shares.register(_Shares(numbers))
+        return generate_latest(numbers) + generate_latest(shares)
+
+
+class _Shares(Collector):
+    """How often each stage kept its budget, of all processes since they started."""
+
+    def __init__(self, numbers: CollectorRegistry) -> None:
+        self._numbers = numbers
+
+    def collect(self) -> Iterator[Metric]:
+        counts: defaultdict[str, dict[str, float]] = defaultdict(lambda: {"true": 0, "false": 0})
+        for metric in self._numbers.collect():
+            for sample in metric.samples:
+                if sample.name == "editproof_stage_budgets_total":
+                    counts[sample.labels["stage"]][sample.labels["kept"]] += sample.value
+        shares = GaugeMetricFamily(
+            "editproof_stage_budget_share",
+            "Share of a stage's runs that kept its budget_ms, 0 to 1.",
+            labels=["stage"],
+        )
+        for stage, count in sorted(counts.items()):
+            shares.add_metric([stage], count["true"] / sum(count.values()))
+        yield shares

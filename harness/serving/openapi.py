@@ -22,6 +22,7 @@ WITH_KEY = (401, 404)
 BY_PATH: dict[str, tuple[int, ...]] = {
     "/v1/masks/": (412, 428),
     "/v1/jobs": (409, 429),
+    "/v1/bulk": (409, 429),
 }
 MAKING = (409, 429, 504)
 """Of endpoints that edit: all that are posted."""

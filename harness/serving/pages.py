@@ -32,12 +32,16 @@ PICTURES = ("image", "mask", "strokes_add", "strokes_subtract")
 def write_edit_page(edit: EditAnswer) -> str:
     """The page of an edit: its pictures, decisions and times, and what was asked."""
     made_at = datetime.fromtimestamp(edit.made_at, UTC)
+    kept = [stage.is_kept for stage in edit.stages if stage.is_kept is not None]
     return _load_template("edit.html").render(
         edit=edit,
         ending=ENDINGS[edit.status],
         made_at=f"{made_at:%Y-%m-%d %H:%M:%S} UTC",
         pictures=_list_pictures(edit),
         facts=_list_facts(edit),
+        has_budgets=bool(kept),
+        kept=sum(kept),
+        budgets=len(kept),
     )
 
 

@@ -20,7 +20,7 @@ from editproof.harness.serving.store import PictureStore, describe_split, unknow
 from editproof.pipelines.config import ReferenceConfig
 from editproof.pipelines.contract import EditRequest, Mask, Param
 from editproof.pipelines.reach import settings_beyond_shipped
-from editproof.pipelines.reference import ReferencePipeline
+from editproof.pipelines.reference import STAGES, Program, ReferencePipeline
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Service:
     pictures: PictureStore
     engine: Engine
     metrics: Metrics
+    program: Program = STAGES
+    """The stages of its edits. On a Ray cluster they run elsewhere."""
     warm: threading.Event = field(default_factory=threading.Event)
     """Set once its models are loaded."""
 
@@ -58,6 +60,8 @@ class Service:
         """The settings of an edit. Raises Problem 403 where one of them would open a file or
         contact somebody, ContractError where one is wrong.
         """
+        if not settings:
+            return self.config
         ours = self.config.as_settings()
         own = {name: value for name, value in settings.items() if ours.get(name) != value}
         if reaches := settings_beyond_shipped(own):

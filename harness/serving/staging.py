@@ -16,7 +16,7 @@ from editproof.harness.serving.service import Service, pictures_of, pipeline_of
 from editproof.harness.serving.store import PictureStore
 from editproof.pipelines.contract import Status
 from editproof.pipelines.edit import Edit, RefusedError, TextRegion
-from editproof.pipelines.reference import STAGES, ReferencePipeline, Stage
+from editproof.pipelines.reference import ReferencePipeline, Stage
 
 PLANES = ("mask", "filled")
 PICTURES = ("fill", "blended", "enlarged_from")
@@ -28,7 +28,7 @@ def run_stage(
     """Run one stage on an edit as it is between two stages. Raises Problem 422 where the stage
     refuses the edit.
     """
-    stage: Stage = dict(STAGES)[name]
+    stage: Stage = dict(service.program)[name]
     with timing.part("load"):
         service.check_holds(owner, _pictures_of_state(question.state))
         config = service.config_for(question.settings)

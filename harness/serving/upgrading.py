@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from editproof.harness.records.errors import UsageError
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The last step of `migrations/versions`."""
 
 

@@ -10,6 +10,7 @@ import structlog
 from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.service import Service, pipeline_of
 from editproof.pipelines.contract import EditRequest
+from editproof.pipelines.reference import ReferencePipeline
 from editproof.pipelines.stages.detect import text_mask
 
 EDGE_PX = 64
@@ -23,14 +24,13 @@ async def warm_up(service: Service) -> None:
     """
 
     def edit(_watch: Watch) -> None:
-        pipeline = pipeline_of(service.config)
         image = np.full((EDGE_PX, EDGE_PX, 3), 0.5, np.float32)
         mask = np.zeros((EDGE_PX, EDGE_PX), np.float32)
         mask[30:34, 30:34] = 1
-        pipeline(EditRequest(image=image, mask=mask))
+        ReferencePipeline(service.config, service.program)(EditRequest(image=image, mask=mask))
         if service.config.detect.text:
             text_mask(image, service.config.detect)
-        _ = pipeline.fingerprint  # it hashes files and code
+        _ = pipeline_of(service.config).fingerprint  # it hashes files and code
 
     await service.engine.run(edit)
     service.warm.set()

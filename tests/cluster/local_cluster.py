@@ -33,6 +33,8 @@ LOCAL = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",  # on a busy machine five seconds are too few
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
     "PYTHONWARNINGS": "ignore",
 }
 

@@ -19,16 +19,20 @@ import httpx2
 import numpy as np
 import pytest
 
+from benchmarks.sections import write_section
 from editproof.harness.pictures.files import encode_png
 from editproof.pipelines import reference
 from editproof.pipelines.array_file import encode_array
 from editproof.pipelines.contract import EditRequest, Param
-from tests.harness.serving.conftest import draw_image, draw_mask, hash_of
+from tests.harness.serving.conftest import draw_image, hash_of
 
 REQUESTS = int(os.environ.get("EDITPROOF_LOAD", "200"))
 """Of each test."""
 
-EDGE = 32
+EDGE = 24
+HOLE = slice(10, 13)
+"""So small that an edit costs little, and what is tried is the server."""
+
 QUESTIONS = 40
 SETTINGS: dict[str, Param] = {"harmonise.grain": True, "harmonise.colour": "none"}
 """Another picture for each seed."""
@@ -47,7 +51,8 @@ class Question:
 def questions() -> list[Question]:
     """Each has a picture and a seed of its own."""
     pipeline = reference.build(**SETTINGS)
-    mask = draw_mask(EDGE)
+    mask = np.zeros((EDGE, EDGE), np.float32)
+    mask[HOLE, HOLE] = 1
     asked = []
     for seed in range(QUESTIONS):
         image = draw_image(EDGE, seed)
@@ -70,7 +75,7 @@ class Killable:
         self.url = f"http://127.0.0.1:{port}"
         self.log = folder / "log.txt"
         self._command = [sys.executable, "-m", "editproof", "serve", "--port", str(port)]
-        self._command += ["--folder", str(folder / "state"), *words]
+        self._command += ["--folder", str(folder / "state"), "--set", "detect.text=false", *words]
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -132,6 +137,13 @@ def ask_until_answered(client: httpx2.Client, path: str, question: Question, **m
             time.sleep(0.3)
         elif answer.status_code != 503:
             return answer
+
+
+def write_figures(title: str, *lines: str) -> None:
+    """Print what was found, and put it into the page that EDITPROOF_LOAD_PAGE names."""
+    sys.stdout.write("\n" + "\n".join(lines) + "\n")
+    if page := os.environ.get("EDITPROOF_LOAD_PAGE"):
+        write_section(Path(page), title, lines)
 
 
 def median_of(values: list[float]) -> float:

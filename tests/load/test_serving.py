@@ -20,9 +20,17 @@ import numpy as np
 
 from editproof.pipelines.array_file import decode_array
 from tests.harness.serving.conftest import hash_of
-from tests.load.conftest import REQUESTS, Killable, Question, ask_until_answered, median_of
+from tests.load.conftest import (
+    REQUESTS,
+    Killable,
+    Question,
+    ask_until_answered,
+    median_of,
+    write_figures,
+)
 
-CLIENTS = 8
+CLIENTS = 12
+WORKERS = 4
 QUEUE = 16
 OVERLOAD = 4
 MOST_GROWTH_KIB = 48 * 1024
@@ -54,8 +62,9 @@ def killed_often(server: Killable) -> Iterator[Counter[str]]:
 
 def test_kills_lose_nothing(tmp_path: Path, questions: list[Question]) -> None:
     """Edits and jobs in turn: each job has one edit, and every picture is the library's."""
-    server = Killable(tmp_path, "--workers", "2")
+    server = Killable(tmp_path, "--workers", str(WORKERS))
     client = httpx2.Client(base_url=server.url)
+    start = time.monotonic()
 
     def ask(number: int) -> tuple[str, Question]:
         question = questions[number % len(questions)]
@@ -87,7 +96,14 @@ def test_kills_lose_nothing(tmp_path: Path, questions: list[Question]) -> None:
     _check_files(tmp_path / "state" / "pictures", questions)
     again = sum(row[3] > 1 for row in ended)
     server.stop()
-    print(f"\n{REQUESTS} requests, killed: {dict(kills)}, {again} jobs begun again")  # noqa: T201
+    write_figures(
+        "Kills",
+        f"{REQUESTS} requests of {CLIENTS} clients to {WORKERS} processes: edits and jobs in turn.",
+        f"{kills['workers']} times a process was killed, {kills['servers']} times all of them.",
+        f"It took {(time.monotonic() - start) / 60:.0f} minutes.",
+        f"All {len(jobs)} jobs ended, each with one edit; {again} were begun again.",
+        "Every picture has the bytes that the library gives.",
+    )
     assert kills["workers"] > 0
 
 
@@ -146,8 +162,11 @@ def test_overload_is_turned_away(tmp_path: Path, questions: list[Question]) -> N
     assert statuses[429] > 0
     longest = float(np.percentile(waits, 99))
     turns = longest / median_of(makings)
-    print(  # noqa: T201
-        f"\n{dict(statuses)}; 99 % of answers within {longest:.2f} s, {turns:.0f} edits' time"
+    write_figures(
+        "Overload",
+        f"{clients} clients asked a queue of {QUEUE}, {OVERLOAD} times what it holds.",
+        f"{statuses[200]} requests were answered, and {statuses[429]} were turned away with 429.",
+        f"99 % of the answers came within {longest:.2f} s, the time of {turns:.0f} edits.",
     )
     assert longest < 3 * (QUEUE + 2) * float(np.percentile(makings, 95))
 
@@ -174,5 +193,9 @@ def test_memory_stays_flat(tmp_path: Path, questions: list[Question]) -> None:
         list(pool.map(ask, range(REQUESTS)))
     server.stop()
     warm, last = sizes[len(sizes) // 5], sizes[-1]
-    print(f"\nresident: {warm // 1024} MiB after a fifth, {last // 1024} MiB in the end")  # noqa: T201
+    write_figures(
+        "Memory",
+        f"Over {REQUESTS} requests, the process had {warm // 1024} MiB after a fifth of them, and"
+        f" {last // 1024} MiB in the end.",
+    )
     assert last - warm < MOST_GROWTH_KIB

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from editproof.harness.serving.bodies import EditAnswer, EditQuestion, Id
+from editproof.harness.serving.bodies import BudgetsAnswer, EditAnswer, EditQuestion, Id
+from editproof.harness.serving.budgets import report_budgets
 from editproof.harness.serving.database import EditRecord
 from editproof.harness.serving.engine import Watch
 from editproof.harness.serving.history import describe_edit, find_edit, replay_edit, write_case
@@ -112,3 +113,9 @@ def get_case(edit_id: Id, service: ServiceOf, caller: Reader) -> Response:
     record = find_edit(service, caller.owner, edit_id)
     headers = {"Content-Disposition": f'attachment; filename="edit-{record.id}.zip"'}
     return Response(write_case(service, record), media_type="application/zip", headers=headers)
+
+
+@router.get("/budgets")
+def get_budgets(service: ServiceOf, caller: Reader) -> BudgetsAnswer:
+    """How often each stage kept its `budget_ms` in the caller's latest edits."""
+    return report_budgets(service, caller.owner)

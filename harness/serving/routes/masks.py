@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from editproof.harness.serving.bodies import MaskAnswer
+from editproof.harness.serving.bodies import CandidatesAnswer, Kind, MaskAnswer
+from editproof.harness.serving.candidates import list_candidates, put_candidate
 from editproof.harness.serving.keys import Caller, Editor, Reader
 from editproof.harness.serving.masks import bind_mask, etag_of, find_mask
 from editproof.harness.serving.problems import Problem
@@ -77,3 +78,29 @@ def _keep_mask(service: Service, caller: Caller, image: str, data: bytes) -> str
         )
     service.hold(caller.owner, [mask])
     return hashlib.sha256(data).hexdigest()
+
+
+@router.get("/{sha256}/candidates")
+def get_candidates(sha256: Digest, service: ServiceOf, caller: Reader) -> CandidatesAnswer:
+    """What might go from the image of that hash: the masks of each class that are known."""
+    service.check_holds(caller.owner, [sha256])
+    candidates = list_candidates(service, caller.owner, sha256)
+    return CandidatesAnswer(image=sha256, candidates=candidates)
+
+
+@router.put("/{sha256}/candidates/{kind}", openapi_extra=FILE)
+async def put_class(
+    sha256: Digest, kind: Kind, request: Request, service: ServiceOf, caller: Editor
+) -> CandidatesAnswer:
+    """Keep where objects of a class are in the image of that hash: the body is the mask's file. So
+    a bulk finds what you, or a program of yours, have found.
+    """
+    data = await request.body()
+
+    def put() -> CandidatesAnswer:
+        mask = _keep_mask(service, caller, sha256, data)
+        put_candidate(service, caller.owner, sha256, kind, mask)
+        candidates = list_candidates(service, caller.owner, sha256)
+        return CandidatesAnswer(image=sha256, candidates=candidates)
+
+    return await run_in_threadpool(put)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from editproof.harness.serving.database import Job
+from editproof.harness.serving.engine import Watch, watch_stages
 from editproof.harness.serving.settings import Limits
-from editproof.pipelines import reference
 from editproof.pipelines.edit import Edit, Step
+from editproof.pipelines.reference import Program
 from editproof.pipelines.stages.blend import blend
 from tests.harness.serving.conftest import IMAGE_PNG, MASK_PNG, Server, Start
 
@@ -48,8 +49,11 @@ def held_in_blend(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         assert go_on.wait(60)
         return blend(edit)
 
-    program = tuple((name, hold if name == "blend" else stage) for name, stage in reference.STAGES)
-    monkeypatch.setattr("editproof.harness.serving.making.STAGES", program)
+    def watch(program: Program, watch: Watch) -> Program:
+        held = tuple((name, hold if name == "blend" else stage) for name, stage in program)
+        return watch_stages(held, watch)
+
+    monkeypatch.setattr("editproof.harness.serving.making.watch_stages", watch)
     try:
         yield arrived
     finally:

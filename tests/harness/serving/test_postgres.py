@@ -21,7 +21,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from editproof.harness.records.errors import UsageError
-from editproof.harness.serving.database import Base, Database, hide_password
+from editproof.harness.serving.database import Base, Database, Job, hide_password
 from editproof.harness.serving.forgetting import forget_old
 from editproof.harness.serving.keys import add_key, list_keys
 from tests.harness.serving.conftest import IMAGE_PNG, MASK_PNG, Start
@@ -133,6 +133,30 @@ def test_the_steps_make_the_tables_that_the_code_has(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'a.sqlite'}"
     Database(url).close()
     engine = create_engine(url)
+    with closing(engine.connect()) as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_an_older_database_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it holds stays: a job that waited in it still waits."""
+    url = f"sqlite:///{tmp_path / 'a.sqlite'}"
+    monkeypatch.setattr("editproof.harness.serving.upgrading.NEWEST", "0001")
+    Database(url).close()
+    monkeypatch.undo()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO jobs"
+                " (id, owner, made_at, state, stage, attempts, held_until, question)"
+                " VALUES ('old', 'ann', 1.0, 'queued', '', 0, 0.0, '{}')"
+            )
+        )
+    with closing(Database(url)) as database, database.reading() as session:
+        job = session.get_one(Job, "old")
+        assert (job.state, job.bulk, job.found) == ("queued", None, None)
     with closing(engine.connect()) as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
