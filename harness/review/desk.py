@@ -29,9 +29,10 @@ from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, name_case, name_few
-from editproof.harness.review.changes import ChangedCase, list_changed_cases
+from editproof.harness.review.answers import Answer, accept_answers, list_answers
+from editproof.harness.review.changes import ChangedCase, list_changed_cases, list_other_cases
 from editproof.harness.review.groups import Group, group_changes
-from editproof.harness.review.keeping import KeptCase, keep_case
+from editproof.harness.review.keeping import CaseContent, KeptCase, keep_case
 from editproof.harness.review.standing import CONFLICT, Standing, Standings
 
 Clock = Callable[[], datetime]
@@ -40,6 +41,10 @@ Clock = Callable[[], datetime]
 def read_clock() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)
+
+
+class UnknownCaseError(UsageError):
+    """No case has a number."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Desk:
     author: str
     cases: Path
     """Folder of the user's own cases, where new ones are kept."""
+    answers: Path
+    """Folder of the runs that kept answers are."""
     read_only: bool = False
     clock: Clock = read_clock
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -81,6 +88,22 @@ class Desk:
     def changes(self) -> tuple[ChangedCase, ...]:
         """Every case to decide about, in the order of the groups."""
         return tuple(member for group in self.groups for member in group.members)
+
+    @cached_property
+    def others(self) -> tuple[ChangedCase, ...]:
+        """Every other case that has ended, in the order of the run."""
+        return list_other_cases(self.run, self.baseline, self.numbers)
+
+    def find_case(self, number: int) -> ChangedCase:
+        """A case by its number: the changed ones first, then the others. Raises UnknownCaseError
+        where there is none.
+        """
+        changed = len(self.changes)
+        if 0 <= number < changed:
+            return self.changes[number]
+        if not 0 <= number - changed < len(self.others):
+            raise UnknownCaseError("no case has that number. Reload the desk")
+        return self.others[number - changed]
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -169,17 +192,25 @@ class Desk:
                 raise UsageError(f"{self.author} has no decision that could be taken back")
             return self._add(Ruling("undo", ()), own[-1].cases, undoes=own[-1].id)
 
-    def keep_case(self, number: int, name: str, mask: bytes, prompt: str) -> KeptCase:
+    def find_input(self, number: int) -> Path:
+        """Where the input of a case lies. Raises UsageError where the run has none, or a damaged
+        one.
+        """
+        digest = self.run.endings[self.find_case(number).case.id].input
+        path = files.path_in([self.run.folder], digest)
+        if path is None or not files.is_intact(path, path.read_bytes()):
+            raise UsageError("the run does not have the input of that case, or it is damaged")
+        return path
+
+    def keep_case(self, number: int, name: str, content: CaseContent) -> KeptCase:
         """Keep a case's input with a mask as a new case. Raises UsageError where that can't be."""
         with self._lock:
-            self._check_may_write()
-            if number >= len(self.changes):
-                raise UsageError("no case has that number")
-            digest = self.run.endings[self.changes[number].case.id].input
-            path = files.path_in([self.run.folder], digest)
-            if path is None or not files.is_intact(path, path.read_bytes()):
-                raise UsageError("the run does not have the input of that case, or it is damaged")
-            return keep_case(self.cases, name, path, mask, prompt)
+            self.check_may_edit()
+            return keep_case(self.cases, name, self.find_input(number), content)
+
+    def list_answers(self) -> list[tuple[Path, Answer]]:
+        """The kept answers that wait for the desk's decisions to be applied."""
+        return list_answers(self.answers, self.run.folder.name, self.digest)
 
     def _add(self, ruling: Ruling, cases: tuple[DecidedCase, ...], undoes: str = "") -> Decision:
         decision = Decision(
@@ -198,11 +229,15 @@ class Desk:
         self.files.add(decision)
         return decision
 
-    def _check_may_write(self) -> None:
+    def check_may_edit(self) -> None:
+        """Raise UsageError where the desk is for looking only."""
         if self.read_only:
             raise UsageError(
                 "this desk is for looking only. Start it without --read-only to decide"
             )
+
+    def _check_may_write(self) -> None:
+        self.check_may_edit()
         self.check_baseline()
 
     def check_baseline(self) -> None:
@@ -234,7 +269,14 @@ class Desk:
 
 
 def open_desk(
-    run: Run, folder: Path, decisions: Path, author: str, cases: Path, *, read_only: bool = False
+    run: Run,
+    folder: Path,
+    decisions: Path,
+    author: str,
+    *,
+    cases: Path,
+    answers: Path,
+    read_only: bool = False,
 ) -> Desk:
     """The desk of a run that was judged against the baseline in `folder`. Raises UsageError where
     it was not judged, or against another baseline.
@@ -246,12 +288,14 @@ def open_desk(
     digest = baseline_folder.find_digest(folder)
     baseline = baseline_folder.load(folder) if digest else None
     _check_judged_against(run, folder, digest)
-    return Desk(run, folder, digest, baseline, DecisionFiles(decisions), author, cases, read_only)
+    kept = DecisionFiles(decisions)
+    return Desk(run, folder, digest, baseline, kept, author, cases, answers, read_only)
 
 
 def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
-    """Accept every case that is accepted and about which nobody says otherwise; give the baseline's
-    folder and how many cases were accepted. Others stay as they were in the baseline.
+    """Accept every case that is accepted and about which nobody says otherwise, and every answer
+    that was kept; give the baseline's folder and how many of both it were. Other cases stay as they
+    were in the baseline.
 
     Raises UsageError where two reviewers disagree, where nothing is accepted, where no reason is
     given, or where the baseline has moved. Raises IncompleteError on a run that is not complete.
@@ -267,10 +311,15 @@ def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
             " at the desk first: the last decision of each reviewer counts"
         )
     accepted = {case_id: one for case_id, one in standing.items() if one.state == "accept"}
-    if not accepted:
+    answers = desk.list_answers()
+    if not accepted and not answers:
         raise UsageError("nothing is accepted at the desk yet, so there is nothing to apply")
-    request = _make_request(desk, accepted, reason)
-    return acceptance.accept(desk.run, desk.folder, request), len(accepted)
+    if accepted:
+        acceptance.accept(desk.run, desk.folder, _make_request(desk, accepted, reason))
+    else:
+        desk.check_baseline()
+    accept_answers(desk.folder, answers)
+    return desk.folder, len(accepted) + len(answers)
 
 
 def _make_request(desk: Desk, accepted: Mapping[str, Standing], reason: str) -> AcceptRequest:

@@ -13,6 +13,7 @@ SCRIPTS = (
     "review_view.js",
     "review_keys.js",
     "review_brush.js",
+    "review_again.js",
 )
 """In the order in which they must run."""
 

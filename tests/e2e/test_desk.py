@@ -15,13 +15,14 @@ from playwright.sync_api import Browser, Page, expect
 from editproof.harness.records import runs
 from editproof.harness.records.decisions import find_decisions_folder
 from editproof.harness.review.desk import Desk, open_desk
+from editproof.harness.review.rerunning import Reruns
 from editproof.harness.review.serving import open_server
 from editproof.pipelines.files import decode_mask
 from editproof.reports.html.review_page import make_review_page
 from tests.e2e.conftest import until
 from tests.e2e.test_accessibility import troubles
 from tests.grids import diagonal
-from tests.harness.review.made import BAD, make_pair
+from tests.harness.review.made import BAD, make_means, make_pair
 from tests.reports.conftest import HOSTILE
 from tests.sharing import make_once
 
@@ -44,14 +45,22 @@ def project(pair: Path, tmp_path: Path) -> Path:
 def desk_in(project: Path, author: str = "ann", *, read_only: bool = False) -> Desk:
     target = project / "baselines" / "made"
     run = runs.load(project / "runs" / "now")
-    decisions, cases = find_decisions_folder(target), project / "cases"
-    return open_desk(run, target, decisions, author, cases, read_only=read_only)
+    return open_desk(
+        run,
+        target,
+        find_decisions_folder(target),
+        author,
+        cases=project / "cases",
+        answers=project / "runs" / "by-hand",
+        read_only=read_only,
+    )
 
 
 @contextmanager
 def served(desk: Desk) -> Iterator[str]:
     """The desk's link."""
-    server, listening, link = open_server(desk, 0, make_review_page())
+    reruns = Reruns(desk, make_means())
+    server, listening, link = open_server(desk, reruns, 0, make_review_page())
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
@@ -59,6 +68,7 @@ def served(desk: Desk) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+        reruns.close()
 
 
 @contextmanager
@@ -251,7 +261,7 @@ def test_a_mask_is_drawn_and_kept(visit: Visit, project: Path) -> None:
     """Add, subtract, undo and zoom; the kept mask is what was drawn."""
     page = visit()
     page.keyboard.press("e")
-    expect(page.locator("#r-status")).to_contain_text("no input to draw on")
+    expect(page.locator("#r-status")).to_contain_text("Choose a case that has an input")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("e")
     expect(page.locator("#r-brush")).to_be_visible()
@@ -284,7 +294,7 @@ def test_a_mask_is_drawn_and_kept(visit: Visit, project: Path) -> None:
     page.fill("#b-name", "dark bar")
     page.fill("#b-prompt", "remove the bar")
     page.click("[data-do='brush keep']")
-    expect(page.locator("#r-status")).to_contain_text("Kept: ")
+    expect(page.locator("#b-said")).to_contain_text("Kept: ")
     kept = project / "cases" / "dark bar"
     mask = decode_mask((kept / "mask.png").read_bytes())
     assert set(np.unique(mask)) == {0.0, 1.0}

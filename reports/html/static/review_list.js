@@ -10,6 +10,10 @@
   const tall = list.querySelector(".r-tall");
 
   function stateOf(members) {
+    if (!members.some(desk.changed)) {
+      const one = desk.about.cases[members[0]];
+      return one.status === "done" ? ["", "as accepted"] : ["warn", one.status.replace("_", " ")];
+    }
     const states = members.map((number) => desk.states.get(number)?.state).filter(Boolean);
     if (!states.length) return ["", "open"];
     const kinds = new Set(states);

@@ -15,8 +15,10 @@ from editproof.harness.pictures.files import encode_png
 from editproof.harness.review.app import make_app
 from editproof.harness.review.desk import Desk
 from editproof.harness.review.gateway import DeskKeys
+from editproof.harness.review.rerunning import Reruns
 from editproof.reports.html.review_page import make_review_page
 from tests.harness.review.conftest import OpenDesk
+from tests.harness.review.made import make_means
 
 PORT = 8123
 BASE = f"http://127.0.0.1:{PORT}"
@@ -27,7 +29,8 @@ class Opened:
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.keys = desk, DeskKeys(PORT)
-        self.app = make_app(desk, make_review_page(), self.keys, PORT)
+        self.reruns = Reruns(desk, make_means())
+        self.app = make_app(desk, self.reruns, make_review_page(), self.keys, PORT)
         self.client = TestClient(self.app, base_url=BASE, raise_server_exceptions=False)
 
     def enter(self) -> Opened:
@@ -161,7 +164,7 @@ def test_pictures(opened: Opened, kind: str, edge: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/picture/50/now", "/picture/-1/now", "/picture/0/expected", "/picture/0/now?edge=97"]
+    "path", ["/picture/54/now", "/picture/-1/now", "/picture/0/expected", "/picture/0/now?edge=97"]
 )
 def test_pictures_that_are_not_there(opened: Opened, path: str) -> None:
     assert opened.client.get(path).status_code == 404
@@ -209,7 +212,7 @@ def test_a_case_is_kept(opened: Opened) -> None:
     assert (opened.desk.cases / "tag" / "mask.png").read_bytes() == data
     for more, status in (
         ({}, 409),
-        ({"name": "other", "case": 50}, 409),
+        ({"name": "other", "case": 54}, 409),
         ({"name": "other", "mask": "%%%"}, 409),
         ({"name": "other", "mask": ""}, 409),
     ):
