@@ -117,6 +117,10 @@ def _add_decisions(app: FastAPI, desk: Desk) -> None:
         here = [case.id for case in decision.cases if case.id in desk.numbers]
         return _as_json(describe_decisions(desk, here))
 
+    @app.get("/api/answers")
+    def get_answers() -> Response:
+        return _as_json({"answers": [answer for _, answer in desk.list_answers()]})
+
     @app.post("/api/apply")
     def post_apply(question: ApplyQuestion) -> Response:
         if desk.read_only:
@@ -169,6 +173,10 @@ def _add_reruns(app: FastAPI, reruns: Reruns) -> None:
     @app.post("/api/reruns/{number}/cancel")
     def post_cancel(number: int) -> Response:
         return _as_json(describe_rerun(reruns.cancel(number)))
+
+    @app.post("/api/reruns/{number}/forget")
+    def post_forget(number: int) -> Response:
+        return _as_json(describe_rerun(reruns.forget(number)))
 
     @app.post("/api/reruns/{number}/keep")
     def post_keep(number: int, question: ReasonQuestion) -> Response:

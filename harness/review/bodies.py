@@ -208,16 +208,16 @@ def describe_rerun(one: Rerun) -> dict[str, Any]:
 
 
 def describe_decisions(desk: Desk, among: Iterable[str] | None = None) -> dict[str, Any]:
-    """What is decided, of all cases or of those named by id; and how far the work is."""
-    decisions = desk.read_decisions()
+    """What is decided, of all cases or of those named by id, each with the cases of which it holds;
+    and how far the work is.
+    """
+    decisions = desk.files.known
     standing = desk.find_standing()
     return {
-        "states": {
-            desk.numbers[case_id]: (
-                _describe_standing(standing[case_id]) if case_id in standing else None
-            )
-            for case_id in (standing if among is None else among)
-        },
+        "states": [
+            {**_describe_standing(one), "cases": [desk.numbers[case_id] for case_id in ids]}
+            for one, ids in standing.group_alike(standing if among is None else among)
+        ],
         "comments": list(_list_comments(decisions, desk)),
         "done": sum(case_id in desk.asking for case_id in standing),
         "asked": len(desk.asking),
@@ -225,9 +225,10 @@ def describe_decisions(desk: Desk, among: Iterable[str] | None = None) -> dict[s
     }
 
 
-def _describe_standing(one: Standing) -> dict[str, Any]:
+def _describe_standing(one: Standing | None) -> dict[str, Any]:
+    """Its state, empty where nothing is decided, and who said what."""
     return {
-        "state": one.state,
+        "state": one.state if one else "",
         "votes": [
             {
                 "author": vote.author,
@@ -236,14 +237,15 @@ def _describe_standing(one: Standing) -> dict[str, Any]:
                 "reason": vote.reason,
                 "expires": vote.expires.isoformat() if vote.expires else "",
             }
-            for vote in one.votes
+            for vote in (one.votes if one else ())
         ],
     }
 
 
 def _list_comments(decisions: Iterable[Decision], desk: Desk) -> Iterable[dict[str, Any]]:
-    for one in drop_undone(decisions):
-        for case in one.cases if one.kind == "comment" else ():
+    talk = [one for one in decisions if one.kind in {"comment", "undo"}]
+    for one in drop_undone(talk):
+        for case in one.cases:
             if desk.is_here(case):
                 yield {
                     "case": desk.numbers[case.id],

@@ -142,12 +142,12 @@ class Desk:
         with self._lock:
             return self.files.read()
 
-    def find_standing(self) -> Mapping[str, Standing]:
-        """Case id -> what is decided about it. Only new decisions are counted, since ten thousand
-        cases may have been decided about before.
+    def find_standing(self) -> Standings:
+        """What is decided about each case, of the decisions that were read. Only new ones are
+        counted, since ten thousand cases may have been decided about before.
         """
         with self._lock:
-            decisions, today = self.read_decisions(), self.clock().date()
+            decisions, today = self.files.known, self.clock().date()
             fresh = decisions[len(self._counted) :]
             if (
                 self._standings is None
@@ -302,6 +302,7 @@ def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
     """
     if desk.partial:
         raise IncompleteError(desk.partial)
+    desk.read_decisions()
     standing = desk.find_standing()
     names = {change.case.id: name_case(change.case) for change in desk.changes}
     split = [names[case_id] for case_id, one in standing.items() if one.state == CONFLICT]

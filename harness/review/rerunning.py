@@ -5,6 +5,7 @@ process, within a limit of time, while the desk goes on answering.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -168,6 +169,16 @@ class Reruns:
                 )
             rerun.reason, rerun.state = reason.strip(), "measuring"
         self._queue.put(rerun)
+        return rerun
+
+    def forget(self, number: int) -> Rerun:
+        """Take a kept answer back. Raises UsageError on no such edit."""
+        rerun = self.find(number)
+        self._desk.check_may_edit()
+        with self._lock:
+            if rerun.kept:
+                shutil.rmtree(rerun.kept, ignore_errors=True)
+            rerun.kept = rerun.reason = ""
         return rerun
 
     def cancel(self, number: int) -> Rerun:

@@ -41,6 +41,9 @@ STATIC = (
     "viewer_pane.js",
     "viewer_facts.js",
     "viewer_heat.js",
+    "viewer_state.js",
+    "viewer_readout.js",
+    "viewer_keys.js",
     "viewer.js",
 )
 """Files in static/ that the viewer needs, in this order, after state.js and dom.js."""

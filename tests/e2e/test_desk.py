@@ -304,6 +304,53 @@ def test_a_mask_is_drawn_and_kept(visit: Visit, project: Path) -> None:
     assert (kept / "case.toml").read_text() == 'prompt = "remove the bar"\n'
 
 
+def test_a_case_is_edited_again(visit: Visit, project: Path) -> None:
+    """A prompt and settings, a preview, the whole picture, before and after, and a case of it."""
+    page = visit()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("e")
+    expect(page.locator("#b-pipeline")).to_contain_text("reference?inpaint.model=ns")
+    box = page.locator("#b-mask").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5, steps=5)
+    page.mouse.up()
+    page.click("#b-settings summary")
+    page.fill("#b-find", "blend.mode")
+    page.locator(".b-setting:visible select").select_option("hard")
+    expect(page.locator("#b-changed")).to_have_text("blend.mode = hard")
+    page.locator(".b-desk").focus()
+    page.keyboard.press("p")
+    page.keyboard.press("Enter")
+    expect(page.locator(".b-run")).to_have_count(2)
+    expect(page.locator("#b-result")).to_contain_text("done in", timeout=60_000)
+    expect(page.locator(".b-run").first).to_contain_text("Preview · drawn mask · blend.mode = hard")
+    expect(page.locator("#b-panes figcaption")).to_have_text(["Input", "Before", "After"])
+    assert troubles(page) == []
+    page.locator(".b-window").last.click(position={"x": 20, "y": 20})
+    expect(page.locator(".b-window[data-near]")).to_have_count(3)
+    page.fill("#b-name", "by hand")
+    page.click("[data-do='brush keep']")
+    expect(page.locator("#b-said")).to_contain_text("Kept: ")
+    kept = project / "cases" / "by hand"
+    assert (kept / "expected.png").is_file()
+    assert '"blend.mode" = "hard"' in (kept / "case.toml").read_text()
+
+
+def test_every_case(visit: Visit) -> None:
+    """Those whose picture is the accepted one can be looked at, and not decided."""
+    page = visit()
+    page.select_option("#f-list", "all")
+    page.fill("#f-text", "logo/54 ")
+    expect(page.locator(".r-row")).to_have_count(1)
+    expect(page.locator(".r-row")).to_contain_text("as accepted")
+    page.locator("#r-groups").focus()
+    page.keyboard.press("a")
+    expect(page.locator("#r-status")).to_contain_text("There is nothing to decide")
+    assert states(page) == {}
+
+
 def test_filters(visit: Visit) -> None:
     """By family, by name and by decision; a decision is about what is shown alone."""
     page = visit()

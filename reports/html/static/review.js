@@ -65,9 +65,11 @@
   desk.nothing = () => (desk.numbers().some(desk.changed) ? "Every case of this group is decided. Choose one, or undo." : "There is nothing to decide: this picture is the accepted one, or there is none.");
 
   function merge(found) {
-    for (const [number, state] of Object.entries(found.states)) {
-      if (state) desk.states.set(Number(number), state);
-      else desk.states.delete(Number(number));
+    for (const { cases, ...one } of found.states) {
+      for (const number of cases) {
+        if (one.state) desk.states.set(number, one);
+        else desk.states.delete(number);
+      }
     }
     desk.comments = found.comments;
     desk.version = found.version;

@@ -26,10 +26,12 @@
     node("b-form").hidden = true;
     say(desk.about.cases[number].reason ? `${desk.about.cases[number].status.replace("_", " ")}: ${desk.about.cases[number].reason}` : "");
     await brush.begin(number);
+    try { again.runs = (await desk.ask("/api/reruns")).reruns; } catch (error) { return desk.say(error.message, "bad"); }
     again.chosen = caseRuns().at(-1)?.id ?? 0;
     showRuns();
     node("r-brush").showModal();
     node("b-mask").closest(".b-desk").focus();
+    poll();
     try {
       const asked = await desk.ask(`/api/cases/${number}`);
       if (brush.number === number) await begin(asked);
@@ -146,11 +148,13 @@
         one.picture && el("img", { src: source(one), alt: "" }), what.filter(Boolean).join(" · ")),
       el("span", null, stateWords(one)),
       WORKING.has(one.state) && el("progress", { max: 1, value: one.state === "editing" && expected ? Math.min(0.97, one.seconds / expected) : null, "aria-label": "How far the edit is" }),
-      WORKING.has(one.state) && one.state !== "measuring" && el("button", { type: "button", onclick: () => cancel(one) }, "Cancel"));
+      WORKING.has(one.state) && one.state !== "measuring" && el("button", { type: "button", onclick: () => change(one, "cancel") }, "Cancel"),
+      one.kept && el("button", { type: "button", onclick: () => change(one, "forget") }, "Take back"));
   }
 
-  async function cancel(one) {
-    try { await desk.ask(`/api/reruns/${one.id}/cancel`, {}); } catch (error) { say(error.message); }
+  async function change(one, what) {
+    try { Object.assign(one, await desk.ask(`/api/reruns/${one.id}/${what}`, {})); } catch (error) { say(error.message); }
+    showRuns();
   }
 
   function showRuns() {
@@ -165,8 +169,8 @@
 
   let shown = "";
   function showPanes(one) {
-    const whole = Boolean(one?.picture && !one.small && one.state === "done");
-    node("b-keep").disabled = !whole || Boolean(one.kept) || Boolean(desk.about.partial);
+    const whole = Boolean(one?.picture && !one.small);
+    node("b-keep").disabled = !whole || one.state === "measuring" || Boolean(one.kept) || Boolean(desk.about.partial);
     node("b-with").disabled = !whole;
     if (!whole) node("b-with").checked = false;
     node("b-result").textContent = one ? stateWords(one) : "";

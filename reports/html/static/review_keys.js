@@ -28,6 +28,15 @@
     node("a-day").value = new Date(Date.now() + WAIVER_DAYS * DAY_MS).toISOString().slice(0, 10);
     node("r-ask").showModal();
     node("a-text").focus();
+    if (what === "apply") listAnswers();
+  }
+
+  // Answers that were made by hand are accepted, too.
+  async function listAnswers() {
+    try {
+      const { answers } = await desk.ask("/api/answers");
+      if (answers.length && asking === "apply") node("a-about").append(` So are ${answers.length === 1 ? "1 answer that was" : `${answers.length} answers that were`} made by hand: ${answers.map((one) => `${one.name} (${one.author}: ${one.reason})`).join("; ")}.`);
+    } catch (error) { desk.say(error.message, "bad"); }
   }
 
   function send() {

@@ -26,6 +26,7 @@
     const [tone, word] = stateOf(members);
     const count = members.length === 1 ? "1 case" : `${members.length} cases`;
     const lead = members[0];
+    const kind = ["now", "before", "input"].find((one) => desk.has(lead, one));
     return el(
       "div",
       {
@@ -33,7 +34,7 @@
         "aria-setsize": desk.shown.length, "aria-posinset": place + 1, style: { top: `${place * ROW}px` },
         onclick: () => { desk.choose(place); },
       },
-      desk.has(lead, "now") ? el("img", { src: desk.picture(lead, "now", 96), alt: "" }) : el("span"),
+      kind ? el("img", { src: desk.picture(lead, kind, 96), alt: "" }) : el("span"),
       el("span", null,
         el("b", null, editproof.name(group.title)),
         el("small", null, `${count} · ${group.part || group.outcome} · ${group.jod.toFixed(2)} JOD`),

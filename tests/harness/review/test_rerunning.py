@@ -213,6 +213,9 @@ def test_a_picture_becomes_an_answer(desk: Desk, start: Start) -> None:
     folder, answer = list_answers(desk.answers, "now", desk.digest)[0]
     assert (answer.author, answer.case) == ("ann", case.id)
     assert runs.load(folder).records[0].measurements[0].value is not None
+    reruns.forget(rerun.id)
+    assert list_answers(desk.answers, "now", desk.digest) == []
+    wait_for(reruns.keep(rerun.id, "the grey one is right, too"))
     target, count = apply_decisions(desk)
     assert count == 1
     baseline = baseline_folder.load(target)
