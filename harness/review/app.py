@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -37,6 +38,9 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
 }
+
+AT_A_TIME = 2
+"""Pictures that are made at a time: a decision never waits for a page full of them."""
 
 NOT_KEPT = {"Cache-Control": "no-store"}
 KEPT_BY_BROWSER = {"Cache-Control": "private, max-age=86400"}
@@ -81,12 +85,16 @@ def _give_file(page: Mapping[str, bytes], path: str) -> Response:
 
 
 def _add_pictures(app: FastAPI, pictures: DeskPictures) -> None:
+    limiter = CapacityLimiter(AT_A_TIME)
+
     @app.get("/picture/{number}/{kind}")
-    def get_picture(
+    async def get_picture(
         number: int, kind: PictureKind, edge: Annotated[int, Query(ge=0)] = 0
     ) -> Response:
         try:
-            data, media_type = pictures.get(number, kind, edge)
+            data, media_type = await to_thread.run_sync(
+                pictures.get, number, kind, edge, limiter=limiter
+            )
         except (LookupError, UnknownCaseError):
             raise Problem(
                 404, "no_picture", "The case has no such picture.", remedy="Choose another."

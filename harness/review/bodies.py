@@ -127,11 +127,14 @@ def describe_desk(desk: Desk) -> dict[str, Any]:
             }
             for group in desk.groups
         ],
-        "cases": [_describe_case(desk, change) for change in desk.changes],
+        "cases": [
+            _describe_case(desk, change, decided.name)
+            for change, decided in zip(desk.changes, desk.decided_cases, strict=True)
+        ],
     }
 
 
-def _describe_case(desk: Desk, change: ChangedCase) -> dict[str, Any]:
+def _describe_case(desk: Desk, change: ChangedCase, name: str) -> dict[str, Any]:
     ended = desk.run.endings[change.case.id]
     seen = change.difference
     pictures = {
@@ -142,7 +145,7 @@ def _describe_case(desk: Desk, change: ChangedCase) -> dict[str, Any]:
     }
     return {
         "id": change.case.id,
-        "name": name_case(change.case),
+        "name": name,
         "family": change.case.family,
         "model": change.case.model.name,
         "words": change.words,
@@ -161,7 +164,10 @@ def describe_others(desk: Desk) -> dict[str, Any]:
     everything = [*desk.changes, *desk.others]
     statuses = [desk.run.endings[one.case.id].status for one in everything]
     order = sorted(range(len(everything)), key=lambda number: _rank_status(statuses[number]))
-    return {"cases": [_describe_case(desk, one) for one in desk.others], "order": order}
+    return {
+        "cases": [_describe_case(desk, one, name_case(one.case)) for one in desk.others],
+        "order": order,
+    }
 
 
 def _rank_status(status: str) -> int:
@@ -219,7 +225,7 @@ def describe_decisions(desk: Desk, among: Iterable[str] | None = None) -> dict[s
             for one, ids in standing.group_alike(standing if among is None else among)
         ],
         "comments": list(_list_comments(decisions, desk)),
-        "done": sum(case_id in desk.asking for case_id in standing),
+        "done": standing.count(desk.asking),
         "asked": len(desk.asking),
         "version": len(decisions),
     }

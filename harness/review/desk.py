@@ -90,6 +90,14 @@ class Desk:
         return tuple(member for group in self.groups for member in group.members)
 
     @cached_property
+    def decided_cases(self) -> tuple[DecidedCase, ...]:
+        """The changed cases as decisions name them."""
+        return tuple(
+            DecidedCase(change.case.id, name_case(change.case), change.picture, change.accepted)
+            for change in self.changes
+        )
+
+    @cached_property
     def others(self) -> tuple[ChangedCase, ...]:
         """Every other case that has ended, in the order of the run."""
         return list_other_cases(self.run, self.baseline, self.numbers)
@@ -170,9 +178,7 @@ class Desk:
         with self._lock:
             self._check_may_write()
             self._check_ruling(ruling)
-            cases = tuple(
-                _name_decided(self.changes[self.numbers[case_id]]) for case_id in ruling.cases
-            )
+            cases = tuple(self.decided_cases[self.numbers[case_id]] for case_id in ruling.cases)
             return self._add(ruling, cases)
 
     def undo(self) -> Decision:
@@ -304,7 +310,7 @@ def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
         raise IncompleteError(desk.partial)
     desk.read_decisions()
     standing = desk.find_standing()
-    names = {change.case.id: name_case(change.case) for change in desk.changes}
+    names = {one.id: one.name for one in desk.decided_cases}
     split = [names[case_id] for case_id, one in standing.items() if one.state == CONFLICT]
     if split:
         raise UsageError(
@@ -360,10 +366,6 @@ def _check_judged_against(run: Run, folder: Path, digest: str) -> None:
 def _digest_journal(folder: Path) -> str:
     path = folder / JOURNAL
     return file_digest(path) if path.is_file() else ""
-
-
-def _name_decided(change: ChangedCase) -> DecidedCase:
-    return DecidedCase(change.case.id, name_case(change.case), change.picture, change.accepted)
 
 
 def _read_state(folder: Path) -> tuple[object, ...]:

@@ -342,6 +342,7 @@ def test_every_case(visit: Visit) -> None:
     """Those whose picture is the accepted one can be looked at, and not decided."""
     page = visit()
     page.select_option("#f-list", "all")
+    until(page, "editproof.desk.shown.length === 54")
     page.fill("#f-text", "logo/54 ")
     expect(page.locator(".r-row")).to_have_count(1)
     expect(page.locator(".r-row")).to_contain_text("as accepted")

@@ -80,18 +80,25 @@
 
   const refused = (error) => desk.say(error.message, "bad");
 
-  desk.decide = async (kind, { reason = "", place = null, expires = null, all = false } = {}) => {
+  // One decision after the other: whoever types quickly decides about what was shown next.
+  let sending = 0;
+  let last = Promise.resolve();
+  function send(act) {
+    sending += 1;
+    last = last.then(act).catch(refused).finally(() => { sending -= 1; });
+    return last;
+  }
+
+  desk.decide = (kind, { reason = "", place = null, expires = null, all = false } = {}) => send(async () => {
     const cases = desk.target(all);
     if (!cases.length) return desk.say(desk.nothing(), "warn");
-    try {
-      merge(await desk.ask("/api/decisions", { kind, cases, reason, place, expires }));
-    } catch (error) { return refused(error); }
+    merge(await desk.ask("/api/decisions", { kind, cases, reason, place, expires }));
     const name = cases.length === 1 ? desk.about.cases[cases[0]].name : `${cases.length} cases`;
     desk.say(`${name}: ${WORDS[kind]}`, TONES[kind] ?? "");
     if (kind === "comment") desk.mark = null;
     else advance();
     desk.show();
-  };
+  });
 
   // After a decision: the next open case where one was chosen, else the next open group.
   function advance() {
@@ -119,11 +126,11 @@
     desk.show();
   };
 
-  desk.undo = async () => {
-    try { merge(await desk.ask("/api/undo", {})); } catch (error) { return refused(error); }
+  desk.undo = () => send(async () => {
+    merge(await desk.ask("/api/undo", {}));
     desk.say("The last decision was taken back.");
     desk.show();
-  };
+  });
 
   desk.apply = async (reason) => {
     try {
@@ -203,11 +210,11 @@
   }
 
   async function poll() {
-    if (!document.hidden) {
+    if (!document.hidden && !sending) {
       try {
         const version = desk.version;
         const found = await desk.ask(`/api/decisions?version=${version}`);
-        const late = version !== desk.version; // a decision was quicker
+        const late = sending || version !== desk.version; // a decision was quicker
         if (!found.same && !late) { desk.states.clear(); merge(found); desk.show(); }
       } catch { desk.say("The desk does not answer. Is `editproof review` still running?", "bad"); }
     }

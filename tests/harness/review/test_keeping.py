@@ -11,6 +11,7 @@ import pytest
 
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.vocabulary import Param
 from editproof.harness.review.keeping import CaseContent, keep_case
 from editproof.harness.suites.case_facts import read_facts
 from editproof.harness.suites.own_cases import FACTS, OwnCase, scan_cases
@@ -42,7 +43,7 @@ def test_a_case_is_kept(source: Path, tmp_path: Path) -> None:
 
 def test_a_case_with_its_right_answer(source: Path, tmp_path: Path) -> None:
     """The settings that made it, and the picture, as `editproof run --cases` reads them."""
-    settings = {"inpaint.model": "ns", "mask.dilate_px": 3, "text.mode": "off", "blend.x": 1e-05}
+    settings: dict[str, Param] = {"inpaint.model": "ns", "mask.dilate_px": 3, "blend.x": 1e-05}
     content = CaseContent(MASK, "", {**settings, "harmonise.grain": True}, source)
     kept = keep_case(tmp_path / "cases", "tag", source, content)
     assert (kept.folder / "expected.png").read_bytes() == source.read_bytes()
