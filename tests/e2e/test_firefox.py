@@ -14,6 +14,9 @@ import pytest
 from tests.e2e.test_desk import desk_in, served
 from tests.harness.review.made import make_pair
 
+# the driver leaves sockets open while it waits for Firefox
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 START_S = 240
 PORT = 28_281
 
