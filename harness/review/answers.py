@@ -6,6 +6,7 @@ accepted as every other run is. `answer.json` beside its manifest says who kept 
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 from collections.abc import Mapping
@@ -85,7 +86,8 @@ def keep_answer(run: Run, edited: Edited, answer: Answer, means: AnswerMeans) ->
     where it can't stand beside what the baseline holds.
     """
     record = edited.record
-    names = (f"{answer.run}-{answer.case[:16]}-{count}" for count in itertools.count(1))
+    short = hashlib.sha256(answer.case.encode()).hexdigest()[:12]  # an id may be any text
+    names = (f"{answer.run}-{short}-{count}" for count in itertools.count(1))
     folder = next(means.folder / name for name in names if not (means.folder / name).exists())
     model = record.case.model.name
     manifest = replace(

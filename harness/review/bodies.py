@@ -18,6 +18,7 @@ from editproof.harness.review.desk import Desk
 from editproof.harness.review.rerunning import WORKING, Rerun, Reruns
 from editproof.harness.review.standing import Standing
 from editproof.harness.stores.copies import name_place
+from editproof.harness.suites.case_facts import MAX_INT
 
 LONGEST_TEXT = 4000
 SHORT_HASH = 12
@@ -30,7 +31,12 @@ FIRST = ("needs_review", "refused", "error")
 MOST_MASK_BYTES = 8 << 20
 MOST_SETTINGS = 500
 
-SettingText = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Setting = (
+    bool
+    | Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | Annotated[str, Field(max_length=LONGEST_TEXT)]
+)
 
 
 class Body(BaseModel):
@@ -57,7 +63,7 @@ class DecisionQuestion(Body):
 
 
 Settings = Annotated[
-    dict[Annotated[str, Field(max_length=100)], bool | int | float | SettingText],
+    dict[Annotated[str, Field(max_length=100)], Setting],
     Field(max_length=MOST_SETTINGS),
 ]
 """Settings of a pipeline, by dotted name."""

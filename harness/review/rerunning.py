@@ -41,6 +41,9 @@ MOST_WAITING = 20
 MOST_KEPT = 200
 """Edits whose pictures are kept while the desk is open: the oldest goes first."""
 
+CLOSE_WITHIN_S = 10.0
+"""How long the desk waits for an edit to end when it closes."""
+
 State = Literal["waiting", "loading", "editing", "measuring", "done", "failed", "cancelled"]
 
 WORKING: frozenset[State] = frozenset({"waiting", "loading", "editing", "measuring"})
@@ -115,15 +118,15 @@ class Reruns:
 
     def __init__(self, desk: Desk, means: Means) -> None:
         self._desk, self._means = desk, means
-        self._scratch = Scratch()
+        self._scratch: Scratch | None = None
+        self._thread: threading.Thread | None = None
+        """Both are made for the first edit."""
         self._known: dict[int, Rerun] = {}
         self._count = 0
         self._queue: SimpleQueue[Rerun | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._host: PipelineProcess | None = None
         self._module = ""
-        self._thread = threading.Thread(target=self._work, name="reruns", daemon=True)
-        self._thread.start()
 
     def name_pipeline(self, case: Case) -> str:
         """The pipeline that edits a case. Raises UsageError where the user does not trust it."""
@@ -146,6 +149,7 @@ class Reruns:
         with self._lock:
             if sum(one.state in WORKING for one in self._known.values()) >= MOST_WAITING:
                 raise UsageError(f"{MOST_WAITING} edits are waiting already. Cancel some, or wait")
+            self._begin()
             self._count += 1
             rerun = self._known[self._count] = Rerun(self._count, question)
             self._forget_oldest()
@@ -207,7 +211,7 @@ class Reruns:
 
     def find_picture(self, number: int) -> Path:
         """Where the picture of an edit lies. Raises UsageError where it has none."""
-        path = files.path_in([self._scratch.path], self.find(number).picture)
+        path = files.path_in([self._folder], self.find(number).picture)
         if path is None:
             raise UsageError("that edit has no picture")
         return path
@@ -225,9 +229,23 @@ class Reruns:
                 rerun.is_cancelled = True
             if self._host:
                 self._host.interrupt()
-        self._queue.put(None)
-        self._thread.join()
-        self._scratch.remove()
+        if self._thread and self._scratch:
+            self._queue.put(None)
+            self._thread.join(CLOSE_WITHIN_S)
+            self._scratch.remove()
+
+    @property
+    def _folder(self) -> Path:
+        """Where the pictures of edits lie."""
+        if self._scratch is None:
+            raise UsageError("no edit was asked for")
+        return self._scratch.path
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._scratch = Scratch()
+            self._thread = threading.Thread(target=self._work, name="reruns", daemon=True)
+            self._thread.start()
 
     def _forget_oldest(self) -> None:
         ended = [number for number, one in self._known.items() if one.state not in WORKING]
@@ -281,11 +299,11 @@ class Reruns:
             rerun.state, rerun.began = "editing", time.monotonic()
         result, effort = host.edit(spec, request)
         rerun.seconds = time.monotonic() - rerun.began
-        record = record_edit(self._scratch.path, case, result, effort, {})
+        record = record_edit(self._folder, case, result, effort, {})
         if result.image is not None:
-            actual = files.store(self._scratch.path, as_delivered(result.image))
+            actual = files.store(self._folder, as_delivered(result.image))
             record = replace(record, blobs={"actual": actual})
-        rerun.edited = Edited(record, self._scratch.path, pipeline)
+        rerun.edited = Edited(record, self._folder, pipeline)
         rerun.words = " ".join(filter(None, (result.reason, asked.note)))
         with self._lock:
             rerun.state = "done"
@@ -320,7 +338,7 @@ class Reruns:
         if self._host is None or self._module != module:
             if self._host:
                 self._host.stop()
-            log = self._scratch.path / "pipeline.log"
+            log = self._folder / "pipeline.log"
             self._host = PipelineProcess(log, self._means.limits, self._means.timeout_s)
             self._module = module
         return self._host

@@ -25,8 +25,10 @@
     node("b-pipeline").textContent = "Reading what the case asks…";
     node("b-form").hidden = true;
     say(desk.about.cases[number].reason ? `${desk.about.cases[number].status.replace("_", " ")}: ${desk.about.cases[number].reason}` : "");
-    await brush.begin(number);
-    try { again.runs = (await desk.ask("/api/reruns")).reruns; } catch (error) { return desk.say(error.message, "bad"); }
+    try {
+      await brush.begin(number);
+      again.runs = (await desk.ask("/api/reruns")).reruns;
+    } catch (error) { return desk.say(error.message, "bad"); }
     again.chosen = caseRuns().at(-1)?.id ?? 0;
     showRuns();
     node("r-brush").showModal();

@@ -198,8 +198,39 @@ def test_a_desk_to_look_at(desk_of: OpenDesk) -> None:
         ("/api/undo", {}),
         ("/api/cases", {"case": 0, "name": "x", "mask": ""}),
         ("/api/apply", {"reason": "x"}),
+        ("/api/reruns", {"case": 0}),
     ):
         assert desk.post(path, body).status_code in {403, 409}
+
+
+def test_what_a_case_asks(opened: Opened) -> None:
+    """Its scene is not drawn any more, so the run's picture is what can be edited again."""
+    about = opened.client.get("/api/cases/0").json()
+    assert about["pipeline"] == "reference?inpaint.model=ns"
+    assert "The picture is the one that the run keeps" in about["note"]
+    assert opened.client.get("/api/cases/0/mask").status_code == 404
+    assert opened.client.get("/api/cases/54").status_code == 409
+    assert len(opened.client.get("/api/others").json()["cases"]) == 4
+
+
+def test_edits_that_are_not_begun(opened: Opened) -> None:
+    """A body that makes no sense, and an edit that nobody asked for."""
+    for body in (
+        {"case": 0, "settings": {"mask.dilate_px": float("nan")}},
+        {"case": 0, "seed": -1},
+        {"case": 0, "mask": base64.b64encode(b"no picture").decode()},
+        {"case": 54},
+        {"case": 0, "settings": {"inpaint.model": "diffusers:somebody/else"}},
+    ):
+        sent = json.dumps(body)
+        headers = {"Origin": BASE, "Content-Type": "application/json"}
+        answer = opened.client.post("/api/reruns", content=sent, headers=headers)
+        assert answer.status_code in {409, 422}, body
+    assert opened.client.get("/api/reruns").json() == {"reruns": []}
+    for path in ("cancel", "forget"):
+        assert opened.post(f"/api/reruns/1/{path}", {}).status_code == 409
+    assert opened.post("/api/reruns/1/keep", {"reason": "x"}).status_code == 409
+    assert opened.client.get("/api/reruns/1/picture").status_code == 409
 
 
 def test_a_case_is_kept(opened: Opened) -> None:
