@@ -30,6 +30,16 @@
     else delete line.dataset.tone;
   };
 
+  // Attributes and words of an element, written where they are others: a decision changes a few of hundreds.
+  desk.put = (element, attributes) => {
+    for (const [name, value] of Object.entries(attributes)) if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  };
+  desk.showState = (element, tone, word) => {
+    if (element.textContent !== word) element.textContent = word;
+    if (tone) desk.put(element, { "data-tone": tone });
+    else element.removeAttribute("data-tone");
+  };
+
   desk.ask = async (path, body) => {
     const sent = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
     const answer = await fetch(path, sent);
