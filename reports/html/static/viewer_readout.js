@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { el, heat } = editproof;
+  const { el, prose, heat } = editproof;
   const { KINDS, UNREADABLE } = editproof.viewerState;
   const LOUPE_PX = 132;
 
@@ -38,7 +38,7 @@
         $(".v-delta").replaceChildren(el("b", null, `ΔE00 ${delta.toFixed(2)}`), delta === 0 ? " equal" : delta < 1 ? " hardly visible" : "");
       } else {
         const unread = kinds.some((kind, index) => told.pictures[kind] && !colours[index]);
-        $(".v-delta").textContent = seen.stage ? "Pixels of a stage's artefact are not read." : unread ? UNREADABLE : "";
+        $(".v-delta").replaceChildren(...prose(seen.stage ? "Pixels of a stage's artefact are not read." : unread ? UNREADABLE : ""));
       }
       if (seen.mode === "heat") mapValue(now, at, turn);
     }
