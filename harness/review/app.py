@@ -169,7 +169,7 @@ def _add_cases(app: FastAPI, desk: Desk, reruns: Reruns) -> None:
 def _add_reruns(app: FastAPI, reruns: Reruns) -> None:
     @app.get("/api/reruns")
     def get_reruns() -> Response:
-        return _as_json({"reruns": [describe_rerun(one) for one in reruns.list()]})
+        return _as_json({"reruns": [describe_rerun(one) for one in reruns.list_all()]})
 
     @app.post("/api/reruns")
     def post_rerun(body: RerunBody) -> Response:

@@ -162,6 +162,7 @@ class Reruns:
         """
         rerun = self.find(number)
         self._desk.check_may_edit()
+        self._desk.check_baseline()
         if self._desk.partial:
             raise IncompleteError(self._desk.partial)
         if not reason.strip():
@@ -196,7 +197,7 @@ class Reruns:
                 self._host.interrupt()
         return rerun
 
-    def list(self) -> list[Rerun]:
+    def list_all(self) -> list[Rerun]:
         """All that are known, oldest first."""
         with self._lock:
             return list(self._known.values())

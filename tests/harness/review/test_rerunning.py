@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,9 @@ from editproof.harness.running.runner import RunConfig
 from editproof.harness.suites.suite import load_suite
 from editproof.harness.suites.trust import NO_TRUST, Trust
 from editproof.pipelines.contract import Param
+from editproof.pipelines.files import decode_mask
 from tests.harness.review.made import judge_run, make_means
+from tests.pipelines.adapters.fake_server import Asked, FakeServer, Reply
 
 PIPELINE = f"{Path(__file__).with_name('obliging_pipeline.py')}:build"
 SIZE = 64
@@ -91,8 +94,8 @@ def start(desk: Desk) -> Iterator[Start]:
     """Makes edits possible, with what the user allows."""
     opened: list[Reruns] = []
 
-    def begin(trust: Trust = NO_TRUST) -> Reruns:
-        opened.append(Reruns(desk, make_means(trust)))
+    def begin(trust: Trust = NO_TRUST, **pipelines: str) -> Reruns:
+        opened.append(Reruns(desk, make_means(trust, **pipelines)))
         return opened[-1]
 
     yield begin
@@ -169,6 +172,24 @@ def test_a_mask_and_settings(desk: Desk, start: Start) -> None:
         reruns.keep(third.id, "right")
 
 
+def test_a_service_edits(desk: Desk, start: Start) -> None:
+    """A service that the user named stands for the run's pipeline, and gets the drawn mask."""
+
+    def paint(asked: Asked) -> Reply:
+        mask = decode_mask(base64.b64decode(asked.json["mask"].rpartition(",")[2]))
+        return Reply.of_png(encode_png(mask))
+
+    with FakeServer() as server:
+        server.on("GET /api/v1/model", Reply.of_json({"name": "lama"}))
+        server.on("POST /api/v1/inpaint", paint)
+        spec = f"iopaint:{server.url}"
+        reruns = start(Trust(pipelines=frozenset({spec})), own=spec)
+        rerun = wait_for(reruns.start(ask(find_number(desk, "own"), mask=MASK, prompt="a wall")))
+    assert rerun.state == "done", rerun.words
+    image = files.load(reruns.find_picture(rerun.id))
+    assert np.array_equal(image[..., 0] > 0.5, DRAWN > 0.5)
+
+
 def test_what_the_run_names_needs_a_word(desk: Desk, start: Start) -> None:
     """A file of the run's, and a setting that loads one, are refused before anything is loaded."""
     reruns = start()
@@ -178,7 +199,7 @@ def test_what_the_run_names_needs_a_word(desk: Desk, start: Start) -> None:
         reruns.start(ask(find_number(desk, "ns"), settings={"inpaint.model": "spandrel:x.pth"}))
     with pytest.raises(UsageError, match="can't be read"):
         reruns.start(ask(find_number(desk, "ns"), mask=b"no picture"))
-    assert reruns.list() == []
+    assert reruns.list_all() == []
 
 
 def test_failures_and_cancelling(desk: Desk, start: Start) -> None:
