@@ -223,8 +223,8 @@ def describe_decisions(desk: Desk, among: Iterable[str] | None = None) -> dict[s
     """What is decided, of all cases or of those named by id, each with the cases of which it holds;
     and how far the work is.
     """
+    standing = desk.find_standing(read=among is None)
     decisions = desk.files.known
-    standing = desk.find_standing()
     return {
         "states": [
             {**_describe_standing(one), "cases": [desk.numbers[case_id] for case_id in ids]}

@@ -150,12 +150,13 @@ class Desk:
         with self._lock:
             return self.files.read()
 
-    def find_standing(self) -> Standings:
-        """What is decided about each case, of the decisions that were read. Only new ones are
-        counted, since ten thousand cases may have been decided about before.
+    def find_standing(self, *, read: bool = True) -> Standings:
+        """What is decided about each case. `read`: what others have decided since is read first.
+        Only new decisions are counted, since ten thousand cases may have been decided about before.
         """
         with self._lock:
-            decisions, today = self.files.known, self.clock().date()
+            decisions = self.files.read() if read else self.files.known
+            today = self.clock().date()
             fresh = decisions[len(self._counted) :]
             if (
                 self._standings is None
@@ -308,7 +309,6 @@ def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
     """
     if desk.partial:
         raise IncompleteError(desk.partial)
-    desk.read_decisions()
     standing = desk.find_standing()
     names = {one.id: one.name for one in desk.decided_cases}
     split = [names[case_id] for case_id, one in standing.items() if one.state == CONFLICT]
