@@ -105,7 +105,7 @@ def _find_means(desk: Desk, options: ReviewOptions, project: Project) -> Means:
     from editproof.harness.review.rerunning import Means
 
     named = read_pipelines(options.pipelines, project)
-    models = {model.name for model in desk.run.manifest.suite.models}
+    models = [model.name for model in desk.run.manifest.suite.models]
     unknown = [model.name for model in named if model.name not in models]
     if unknown:
         raise unknown_name_error("model of that run", unknown[0], models)

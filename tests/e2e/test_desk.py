@@ -326,7 +326,7 @@ def test_a_case_is_edited_again(visit: Visit, project: Path) -> None:
     expect(page.locator(".b-run")).to_have_count(2)
     expect(page.locator("#b-result")).to_contain_text("done in", timeout=60_000)
     expect(page.locator(".b-run").first).to_contain_text("Preview · drawn mask · blend.mode = hard")
-    expect(page.locator("#b-panes figcaption")).to_have_text(["Input", "Before", "After"])
+    expect(page.locator("#b-panes figcaption")).to_have_text(["Before", "After", "Input"])
     assert troubles(page) == []
     page.locator(".b-window").last.click(position={"x": 20, "y": 20})
     expect(page.locator(".b-window[data-near]")).to_have_count(3)

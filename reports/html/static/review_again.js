@@ -169,6 +169,7 @@
     showPanes(chosen());
   }
 
+  // Before and after side by side, then the input.
   let shown = "";
   function showPanes(one) {
     const whole = Boolean(one?.picture && !one.small);
@@ -181,7 +182,8 @@
     shown = key;
     if (whole) node("b-with").checked = true;
     const name = desk.about.cases[brush.number].name;
-    const pictures = [["Input", desk.has(brush.number, "input") && desk.picture(brush.number, "input")], ["Before", desk.has(brush.number, "now") && desk.picture(brush.number, "now")], [one?.small ? "After, preview" : "After", one?.picture && source(one)]];
+    const own = [["Before", "now"], ["Input", "input"]].map(([title, kind]) => [title, desk.has(brush.number, kind) && desk.picture(brush.number, kind)]);
+    const pictures = own.toSpliced(1, 0, [one?.small ? "After, preview" : "After", one?.picture && source(one)]);
     node("b-panes").replaceChildren(...pictures.filter(([, from]) => from && one).map(([title, from]) => pane(title, from, `${name}: ${title}`)));
   }
 

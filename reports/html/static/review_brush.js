@@ -21,7 +21,7 @@
     node("b-paper").style.setProperty("width", `${100 * brush.zoom}%`);
     node("b-zoom").textContent = `×${brush.zoom}`;
     node("b-undo").disabled = !brush.past.length;
-    node("b-mask-said").textContent = brush.drawn ? "The mask is as it is drawn here." : brush.own ? "The mask is the case's own. Brush to change it." : "The case gives no mask. Brush over what is to be replaced.";
+    node("b-mask-said").textContent = brush.drawn ? "The mask is as it is drawn here." : brush.own ? "The mask is the case's own. Brush to change it." : "Brush over what is to be replaced.";
   }
 
   // An empty sheet over the input of a case.
