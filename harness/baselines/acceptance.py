@@ -232,7 +232,7 @@ def _merge(before: BaselineState | None, run: Run, request: AcceptRequest) -> Ba
     if not partly and not request.also:
         _check_covers(before, run)
         return BaselineState(run.manifest, trimmed, numbers, (), accepted)
-    _check_fits(before.manifest, run)
+    check_fits(before.manifest, run)
     if request.also:
         cases = tuple(record.case for record in chosen)
         known = {case.id for case in before.manifest.cases}
@@ -332,7 +332,7 @@ def _check_covers(before: BaselineState, run: Run) -> None:
         )
 
 
-def _check_fits(there: Manifest, run: Run) -> None:
+def check_fits(there: Manifest, run: Run) -> None:
     """Raise UsageError where a part of the run can't stand beside what was accepted before, with
     the key that differs.
     """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from editproof.harness.commands.common import Baseline, errors, find_project
+from editproof.harness.commands.common import Baseline, Trusted, errors, find_project
 
 app = typer.Typer()
 
@@ -39,6 +39,15 @@ def review(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Show everything, decide nothing.")
     ] = False,
+    pipeline: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PIPELINE",
+            help="What runs a model's cases again. Default: the run's own.",
+            show_default=False,
+        ),
+    ] = None,
+    trust: Trusted = False,
     port: Annotated[int, typer.Option(metavar="INT", help="0: a free one.", min=0, max=65535)] = 0,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the link in a browser.")
@@ -64,14 +73,17 @@ def review(
         )
         from editproof.harness.records.wording import count_noun
 
-        desk = find_desk(ReviewOptions(run, baseline, author, read_only), find_project())
+        project = find_project()
+        options = ReviewOptions(run, baseline, author, read_only, tuple(pipeline or ()), trust)
+        desk = find_desk(options, project)
         if apply:
             folder, cases = apply_desk(desk, reason)
             typer.echo(f"accepted {count_noun(cases, 'case')}: {folder}")
             return
         from editproof.reports.html.review_page import make_review_page
 
-        serve_desk(desk, port, make_review_page(), lambda link: _show(link, open_it=browser))
+        page = make_review_page()
+        serve_desk(desk, options, project, port, page, lambda link: _show(link, open_it=browser))
 
 
 def _show(link: str, *, open_it: bool) -> None:

@@ -6,26 +6,34 @@ import getpass
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from editproof.harness.operations.project import (
     find_baseline_folder,
     find_desk_decisions,
     find_run_folder,
+    find_suite_weights,
 )
 from editproof.harness.records import runs
-from editproof.harness.records.errors import UsageError
+from editproof.harness.records.errors import UsageError, unknown_name_error
 from editproof.harness.records.runs import Run
 from editproof.harness.review.desk import Desk, apply_decisions, open_desk
 from editproof.harness.review.unpacking import unpack_run
 from editproof.harness.stores.baseline_copy import changing_baseline, open_baseline
 from editproof.harness.stores.copies import find_folder
 from editproof.harness.suites.settings import Project
+from editproof.harness.suites.trust import read_pipelines, trust_of
+
+if TYPE_CHECKING:
+    from editproof.harness.review.rerunning import Means
 
 FROM_CI = "from-ci"
 """Folder among the runs where downloaded ones are unpacked: `editproof gate` without a name does
 not find them.
 """
+
+ANSWERS = "by-hand"
+"""Folder among the runs where answers that were made at the desk are kept."""
 
 CASES = "cases"
 """Folder of the project where the desk keeps new cases."""
@@ -40,6 +48,10 @@ class ReviewOptions(NamedTuple):
     author: str
     """Empty: as git knows the reviewer."""
     read_only: bool
+    pipelines: tuple[str, ...] = ()
+    """Those that stand for the run's own when a case is run again, each `NAME=PIPELINE`."""
+    trust: bool = False
+    """Whether the run's own may be loaded, whatever they are."""
 
 
 def find_desk(options: ReviewOptions, project: Project) -> Desk:
@@ -53,22 +65,61 @@ def find_desk(options: ReviewOptions, project: Project) -> Desk:
     open_baseline(folder)
     author = options.author.strip() or _name_author(project.folder)
     decisions = find_desk_decisions(folder, project)
-    cases = project.folder / CASES
-    return open_desk(run, folder, decisions, author, cases, read_only=options.read_only)
+    return open_desk(
+        run,
+        folder,
+        decisions,
+        author,
+        cases=project.folder / CASES,
+        answers=project.path(project.settings.runs) / ANSWERS,
+        read_only=options.read_only,
+    )
 
 
 def serve_desk(
-    desk: Desk, port: int, page: Mapping[str, bytes], show: Callable[[str], None]
+    desk: Desk,
+    options: ReviewOptions,
+    project: Project,
+    port: int,
+    page: Mapping[str, bytes],
+    show: Callable[[str], None],
 ) -> None:
     """Serve the desk on this machine until somebody stops it. `show` gets the link. Raises
     UsageError where the libraries or the port can't be had.
     """
     _require_libraries()
+    from editproof.harness.review.rerunning import Reruns
     from editproof.harness.review.serving import open_server
 
-    server, listening, link = open_server(desk, port, page)
-    show(link)
-    server.run([listening])
+    reruns = Reruns(desk, _find_means(desk, options, project))
+    try:
+        server, listening, link = open_server(desk, reruns, port, page)
+        show(link)
+        server.run([listening])
+    finally:
+        reruns.close()
+
+
+def _find_means(desk: Desk, options: ReviewOptions, project: Project) -> Means:
+    """What cases are run again with. Settings that lie in the run's folder allow nothing."""
+    from editproof.harness.review.rerunning import Means
+
+    named = read_pipelines(options.pipelines, project)
+    models = [model.name for model in desk.run.manifest.suite.models]
+    unknown = [model.name for model in named if model.name not in models]
+    if unknown:
+        raise unknown_name_error("model of that run", unknown[0], models)
+    trust = trust_of(
+        project, everything=options.trust, named=options.pipelines, data=[desk.run.folder]
+    )
+    settings, suite = project.settings, desk.run.manifest.suite
+    return Means(
+        {model.name: model.spec for model in named},
+        trust,
+        settings.timeout_s,
+        settings.limits,
+        lambda: find_suite_weights(project, suite, lambda _: None),
+    )
 
 
 def apply_desk(desk: Desk, reason: str) -> tuple[Path, int]:

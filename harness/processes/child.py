@@ -147,6 +147,11 @@ class Child:
         """End the child, and everything it started."""
         stop_all([self])
 
+    def interrupt(self) -> None:
+        """Ask the guard to end all, from any thread: a call that waits raises ChildDiedError."""
+        with contextlib.suppress(OSError):
+            _pipe(self._guard.stdin).close()
+
     def let_go(self) -> None:
         """Ask the guard to end all, without waiting."""
         self.is_stopped = True

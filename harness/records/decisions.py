@@ -91,26 +91,41 @@ class DecisionFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._known: dict[str, Decision] = {}
+        self._files: dict[str, Decision] = {}
+        self._known: tuple[Decision, ...] = ()
+
+    @property
+    def known(self) -> tuple[Decision, ...]:
+        """Every decision that was read or added here, oldest first."""
+        return self._known
 
     def add(self, decision: Decision) -> None:
         """Keep one more decision, on the disk before this returns."""
         path = write_decision(self.folder, decision)
-        self._known[path.name] = decision
+        self._files[path.name] = decision
+        self._known = (*self._known, decision)
+        if len(self._known) > 1 and _order(decision) < _order(self._known[-2]):
+            self._known = tuple(sorted(self._known, key=_order))
 
     def read(self) -> tuple[Decision, ...]:
         """Every decision, oldest first, those that were taken back too. Raises DamagedError where a
         file does not hold a decision, and UsageError where it is a link.
         """
-        if not self.folder.is_dir():
-            return ()
-        names = {path.name for path in self.folder.glob("[!.]*.json")}
-        if names - self._known.keys():
+        paths = self.folder.glob("[!.]*.json") if self.folder.is_dir() else ()
+        names = {path.name for path in paths}
+        if names == self._files.keys():
+            return self._known
+        if names - self._files.keys():
             check_no_links(self.folder)
-        for name in sorted(names - self._known.keys()):
-            self._known[name] = read_json(self.folder / name, Decision)
-        found = (self._known[name] for name in names)
-        return tuple(sorted(found, key=lambda one: (one.when, one.id)))
+        for name in sorted(names - self._files.keys()):
+            self._files[name] = read_json(self.folder / name, Decision)
+        self._files = {name: one for name, one in self._files.items() if name in names}
+        self._known = tuple(sorted(self._files.values(), key=_order))
+        return self._known
+
+
+def _order(one: Decision) -> tuple[str, str]:
+    return one.when, one.id
 
 
 def drop_undone(decisions: Iterable[Decision]) -> tuple[Decision, ...]:

@@ -6,7 +6,7 @@ lies in the run's folder only says what the changes look like.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from editproof.harness.metrics.core.visibility import Difference
@@ -58,6 +58,25 @@ def list_changed_cases(run: Run, baseline: Baseline | None) -> tuple[ChangedCase
         _describe(run, case, accepted, named.get(case.id), changes.get(case.id), store)
         for case, accepted in _find_changed(run, baseline, pairing)
     )
+
+
+def list_other_cases(
+    run: Run, baseline: Baseline | None, changed: Container[str]
+) -> tuple[ChangedCase, ...]:
+    """Every other case that has ended, in the order of the run: those whose picture is the accepted
+    one, and those without one.
+    """
+    pairing = pair(run, baseline.run) if baseline else None
+    found = []
+    for case in run.manifest.cases:
+        ended = run.endings.get(case.id)
+        if ended is None or case.id in changed:
+            continue
+        known = ended.actual if pairing and case.id in pairing.ids else ""
+        words = "as accepted" if known else ended.reason or ended.status
+        jod = 0.0
+        found.append(ChangedCase(case, ended.actual, known, Outcome.UNCHANGED, words, "", "", jod))
+    return tuple(found)
 
 
 def _find_changed(

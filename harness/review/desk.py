@@ -29,9 +29,10 @@ from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, name_case, name_few
-from editproof.harness.review.changes import ChangedCase, list_changed_cases
+from editproof.harness.review.answers import Answer, accept_answers, list_answers
+from editproof.harness.review.changes import ChangedCase, list_changed_cases, list_other_cases
 from editproof.harness.review.groups import Group, group_changes
-from editproof.harness.review.keeping import KeptCase, keep_case
+from editproof.harness.review.keeping import CaseContent, KeptCase, keep_case
 from editproof.harness.review.standing import CONFLICT, Standing, Standings
 
 Clock = Callable[[], datetime]
@@ -40,6 +41,10 @@ Clock = Callable[[], datetime]
 def read_clock() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)
+
+
+class UnknownCaseError(UsageError):
+    """No case has a number."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Desk:
     author: str
     cases: Path
     """Folder of the user's own cases, where new ones are kept."""
+    answers: Path
+    """Folder of the runs that kept answers are."""
     read_only: bool = False
     clock: Clock = read_clock
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -81,6 +88,30 @@ class Desk:
     def changes(self) -> tuple[ChangedCase, ...]:
         """Every case to decide about, in the order of the groups."""
         return tuple(member for group in self.groups for member in group.members)
+
+    @cached_property
+    def decided_cases(self) -> tuple[DecidedCase, ...]:
+        """The changed cases as decisions name them."""
+        return tuple(
+            DecidedCase(change.case.id, name_case(change.case), change.picture, change.accepted)
+            for change in self.changes
+        )
+
+    @cached_property
+    def others(self) -> tuple[ChangedCase, ...]:
+        """Every other case that has ended, in the order of the run."""
+        return list_other_cases(self.run, self.baseline, self.numbers)
+
+    def find_case(self, number: int) -> ChangedCase:
+        """A case by its number: the changed ones first, then the others. Raises UnknownCaseError
+        where there is none.
+        """
+        changed = len(self.changes)
+        if 0 <= number < changed:
+            return self.changes[number]
+        if not 0 <= number - changed < len(self.others):
+            raise UnknownCaseError("no case has that number. Reload the desk")
+        return self.others[number - changed]
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -119,12 +150,13 @@ class Desk:
         with self._lock:
             return self.files.read()
 
-    def find_standing(self) -> Mapping[str, Standing]:
-        """Case id -> what is decided about it. Only new decisions are counted, since ten thousand
-        cases may have been decided about before.
+    def find_standing(self, *, read: bool = True) -> Standings:
+        """What is decided about each case. `read`: what others have decided since is read first.
+        Only new decisions are counted, since ten thousand cases may have been decided about before.
         """
         with self._lock:
-            decisions, today = self.read_decisions(), self.clock().date()
+            decisions = self.files.read() if read else self.files.known
+            today = self.clock().date()
             fresh = decisions[len(self._counted) :]
             if (
                 self._standings is None
@@ -147,9 +179,7 @@ class Desk:
         with self._lock:
             self._check_may_write()
             self._check_ruling(ruling)
-            cases = tuple(
-                _name_decided(self.changes[self.numbers[case_id]]) for case_id in ruling.cases
-            )
+            cases = tuple(self.decided_cases[self.numbers[case_id]] for case_id in ruling.cases)
             return self._add(ruling, cases)
 
     def undo(self) -> Decision:
@@ -169,17 +199,25 @@ class Desk:
                 raise UsageError(f"{self.author} has no decision that could be taken back")
             return self._add(Ruling("undo", ()), own[-1].cases, undoes=own[-1].id)
 
-    def keep_case(self, number: int, name: str, mask: bytes, prompt: str) -> KeptCase:
+    def find_input(self, number: int) -> Path:
+        """Where the input of a case lies. Raises UsageError where the run has none, or a damaged
+        one.
+        """
+        digest = self.run.endings[self.find_case(number).case.id].input
+        path = files.path_in([self.run.folder], digest)
+        if path is None or not files.is_intact(path, path.read_bytes()):
+            raise UsageError("the run does not have the input of that case, or it is damaged")
+        return path
+
+    def keep_case(self, number: int, name: str, content: CaseContent) -> KeptCase:
         """Keep a case's input with a mask as a new case. Raises UsageError where that can't be."""
         with self._lock:
-            self._check_may_write()
-            if number >= len(self.changes):
-                raise UsageError("no case has that number")
-            digest = self.run.endings[self.changes[number].case.id].input
-            path = files.path_in([self.run.folder], digest)
-            if path is None or not files.is_intact(path, path.read_bytes()):
-                raise UsageError("the run does not have the input of that case, or it is damaged")
-            return keep_case(self.cases, name, path, mask, prompt)
+            self.check_may_edit()
+            return keep_case(self.cases, name, self.find_input(number), content)
+
+    def list_answers(self) -> list[tuple[Path, Answer]]:
+        """The kept answers that wait for the desk's decisions to be applied."""
+        return list_answers(self.answers, self.run.folder.name, self.digest)
 
     def _add(self, ruling: Ruling, cases: tuple[DecidedCase, ...], undoes: str = "") -> Decision:
         decision = Decision(
@@ -198,11 +236,15 @@ class Desk:
         self.files.add(decision)
         return decision
 
-    def _check_may_write(self) -> None:
+    def check_may_edit(self) -> None:
+        """Raise UsageError where the desk is for looking only."""
         if self.read_only:
             raise UsageError(
                 "this desk is for looking only. Start it without --read-only to decide"
             )
+
+    def _check_may_write(self) -> None:
+        self.check_may_edit()
         self.check_baseline()
 
     def check_baseline(self) -> None:
@@ -234,7 +276,14 @@ class Desk:
 
 
 def open_desk(
-    run: Run, folder: Path, decisions: Path, author: str, cases: Path, *, read_only: bool = False
+    run: Run,
+    folder: Path,
+    decisions: Path,
+    author: str,
+    *,
+    cases: Path,
+    answers: Path,
+    read_only: bool = False,
 ) -> Desk:
     """The desk of a run that was judged against the baseline in `folder`. Raises UsageError where
     it was not judged, or against another baseline.
@@ -246,12 +295,14 @@ def open_desk(
     digest = baseline_folder.find_digest(folder)
     baseline = baseline_folder.load(folder) if digest else None
     _check_judged_against(run, folder, digest)
-    return Desk(run, folder, digest, baseline, DecisionFiles(decisions), author, cases, read_only)
+    kept = DecisionFiles(decisions)
+    return Desk(run, folder, digest, baseline, kept, author, cases, answers, read_only)
 
 
 def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
-    """Accept every case that is accepted and about which nobody says otherwise; give the baseline's
-    folder and how many cases were accepted. Others stay as they were in the baseline.
+    """Accept every case that is accepted and about which nobody says otherwise, and every answer
+    that was kept; give the baseline's folder and how many of both it were. Other cases stay as they
+    were in the baseline.
 
     Raises UsageError where two reviewers disagree, where nothing is accepted, where no reason is
     given, or where the baseline has moved. Raises IncompleteError on a run that is not complete.
@@ -259,7 +310,7 @@ def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
     if desk.partial:
         raise IncompleteError(desk.partial)
     standing = desk.find_standing()
-    names = {change.case.id: name_case(change.case) for change in desk.changes}
+    names = {one.id: one.name for one in desk.decided_cases}
     split = [names[case_id] for case_id, one in standing.items() if one.state == CONFLICT]
     if split:
         raise UsageError(
@@ -267,10 +318,15 @@ def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
             " at the desk first: the last decision of each reviewer counts"
         )
     accepted = {case_id: one for case_id, one in standing.items() if one.state == "accept"}
-    if not accepted:
+    answers = desk.list_answers()
+    if not accepted and not answers:
         raise UsageError("nothing is accepted at the desk yet, so there is nothing to apply")
-    request = _make_request(desk, accepted, reason)
-    return acceptance.accept(desk.run, desk.folder, request), len(accepted)
+    if accepted:
+        acceptance.accept(desk.run, desk.folder, _make_request(desk, accepted, reason))
+    else:
+        desk.check_baseline()
+    accept_answers(desk.folder, answers)
+    return desk.folder, len(accepted) + len(answers)
 
 
 def _make_request(desk: Desk, accepted: Mapping[str, Standing], reason: str) -> AcceptRequest:
@@ -310,10 +366,6 @@ def _check_judged_against(run: Run, folder: Path, digest: str) -> None:
 def _digest_journal(folder: Path) -> str:
     path = folder / JOURNAL
     return file_digest(path) if path.is_file() else ""
-
-
-def _name_decided(change: ChangedCase) -> DecidedCase:
-    return DecidedCase(change.case.id, name_case(change.case), change.picture, change.accepted)
 
 
 def _read_state(folder: Path) -> tuple[object, ...]:

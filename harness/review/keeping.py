@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from editproof.harness.pictures.files import encode_png
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.foreign import png_size
 from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.vocabulary import Param
 from editproof.pipelines.files import UnreadablePictureError, decode_mask, read_size
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")
@@ -28,9 +31,21 @@ class KeptCase(NamedTuple):
     """SHA-256 of `mask.png`."""
 
 
-def keep_case(cases: Path, name: str, source: Path, mask: bytes, prompt: str) -> KeptCase:
+class CaseContent(NamedTuple):
+    """What a new case asks, beside its input."""
+
+    mask: bytes
+    """A picture file as large as the input: white where it is to be replaced."""
+    prompt: str = ""
+    settings: Mapping[str, Param] = MappingProxyType({})
+    """Settings for the pipeline, by dotted name."""
+    expected: Path | None = None
+    """The picture that is the right answer, as a stored PNG; None: it is not known."""
+
+
+def keep_case(cases: Path, name: str, source: Path, content: CaseContent) -> KeptCase:
     """Write a case folder for `editproof run --cases`: the input as it is, the mask as an 8-bit
-    PNG, 0 or 255 a pixel, and the prompt.
+    PNG, 0 or 255 a pixel, the right answer where it is known, the prompt and the settings.
 
     Raises UsageError on a name that is taken or can't be a folder's, and on a mask that is empty or
     not as large as the input.
@@ -43,17 +58,32 @@ def keep_case(cases: Path, name: str, source: Path, mask: bytes, prompt: str) ->
     folder = cases / name.strip()
     if folder.exists():
         raise UsageError(f"there is a case {folder} already. Choose another name")
-    data = _encode_mask(mask, source)
+    data = _encode_mask(content.mask, source)
     folder.mkdir(parents=True)
     try:
         shutil.copyfile(source, folder / "input.png")
         write_atomically(folder / "mask.png", data)
-        facts = json.dumps(prompt, ensure_ascii=False).replace("\x7f", "\\u007f")
-        write_atomically(folder / "case.toml", f"prompt = {facts}\n".encode())
+        if content.expected:
+            shutil.copyfile(content.expected, folder / "expected.png")
+        write_atomically(folder / "case.toml", _format_facts(content).encode())
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return KeptCase(folder, hashlib.sha256(data).hexdigest())
+
+
+def _format_facts(content: CaseContent) -> str:
+    """A case.toml."""
+    lines = [f"prompt = {_format_value(content.prompt)}"]
+    if content.settings:
+        lines += ["", "[config]"]
+    lines += [f"{_format_value(key)} = {_format_value(v)}" for key, v in content.settings.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _format_value(value: Param) -> str:
+    """A value as TOML has it, which is as JSON has it but for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _encode_mask(mask: bytes, source: Path) -> bytes:

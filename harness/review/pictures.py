@@ -37,17 +37,17 @@ class DeskPictures:
         """A picture and its media type. `edge`: its longest edge, 0: as large as it is. Raises
         LookupError where the case has none, and DamagedError.
         """
-        if not 0 <= number < len(self._desk.changes) or edge not in {0, *EDGES}:
+        if edge not in {0, *EDGES}:
             raise LookupError
         if edge:
             return self._small(number, kind, edge), "image/webp"
-        change = self._desk.changes[number]
+        change = self._desk.find_case(number)
         if kind == "difference":
             return files.encode_difference(*self._load_pair(change)), "image/png"
         return self._find(change, kind).read_bytes(), "image/png"
 
     def _make_small(self, number: int, kind: PictureKind, edge: int) -> bytes:
-        change = self._desk.changes[number]
+        change = self._desk.find_case(number)
         if kind == "difference":
             before, now = self._load_pair(change)
             data = files.encode_difference(_shrink(before, edge), _shrink(now, edge))

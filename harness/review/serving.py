@@ -11,12 +11,13 @@ from editproof.harness.records.errors import UsageError
 from editproof.harness.review.app import make_app
 from editproof.harness.review.desk import Desk
 from editproof.harness.review.gateway import DeskKeys
+from editproof.harness.review.rerunning import Reruns
 
 HOST = "127.0.0.1"
 
 
 def open_server(
-    desk: Desk, port: int, page: Mapping[str, bytes]
+    desk: Desk, reruns: Reruns, port: int, page: Mapping[str, bytes]
 ) -> tuple[uvicorn.Server, socket.socket, str]:
     """A server, the socket that it is to listen on, and the link that opens the desk once. `port`
     0: a free one. Raises UsageError where the port can't be had.
@@ -30,7 +31,7 @@ def open_server(
     port = listening.getsockname()[1]
     keys = DeskKeys(port)
     config = uvicorn.Config(
-        make_app(desk, page, keys, port),
+        make_app(desk, reruns, page, keys, port),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -47,6 +47,18 @@ class Standings(Mapping[str, Standing]):
                 own = self._votes.setdefault(case.id, {})
                 own.pop(one.author, None)  # the later decision stands at the end
                 own[one.author] = one
+
+    def group_alike(self, case_ids: Iterable[str]) -> Iterable[tuple[Standing | None, list[str]]]:
+        """What is decided, each with the cases of which it holds; None: nothing is."""
+        found: dict[tuple[int, ...], list[str]] = {}
+        for case_id in case_ids:
+            votes = self._votes.get(case_id, {})
+            found.setdefault(tuple(map(id, votes.values())), []).append(case_id)
+        return [(self[ids[0]] if key else None, ids) for key, ids in found.items()]
+
+    def count(self, case_ids: Set[str]) -> int:
+        """About how many of these anything is decided."""
+        return len(case_ids & self._votes.keys())
 
     def __getitem__(self, case_id: str) -> Standing:
         return Standing(tuple(self._votes[case_id].values()))

@@ -93,6 +93,16 @@ class PipelineProcess:
         )
         return result
 
+    def start(self) -> None:
+        """Have the process ready, so that it can be interrupted from now on."""
+        self._find_child()
+
+    def interrupt(self) -> None:
+        """End the request that is being answered, from any thread: it fails with PipelineError."""
+        child = self._child
+        if child:
+            child.interrupt()
+
     def stop(self) -> None:
         """End the process, and everything it started."""
         self._infos = {}

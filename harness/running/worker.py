@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -229,30 +229,7 @@ class Worker:
 
     def _record(self, case: Case, scene: _Scene, result: EditResult, effort: Effort) -> CaseRecord:
         folder = self._setup.folder
-        stages = tuple(
-            StageRecord(
-                s.name,
-                s.seconds,
-                s.decision,
-                "" if s.artefact is None else pictures.store(folder, s.artefact),
-                s.peak_mb,
-            )
-            for s in result.stages
-        )
-        record = CaseRecord(
-            case,
-            result.status.value,
-            result.reason,
-            effort.seconds,
-            cached=False,
-            blobs=scene.blobs,
-            config=result.config,
-            stages=stages,
-            peak_mb=effort.peak_mb,
-            cpu_s=effort.cpu_s,
-            held_mb=effort.held_mb,
-            turn=effort.turn,
-        )
+        record = record_edit(folder, case, result, effort, scene.blobs)
         if result.image is None:
             return self._explain_absence(record)
         actual = as_delivered(result.image)
@@ -365,6 +342,36 @@ class Worker:
         return {
             name: pictures.store(folder, picture) for name, picture in stored.items()
         } | outlines
+
+
+def record_edit(
+    folder: Path, case: Case, result: EditResult, effort: Effort, blobs: Mapping[str, str]
+) -> CaseRecord:
+    """The record of an edit, without its picture and numbers. What its stages made is stored."""
+    stages = tuple(
+        StageRecord(
+            s.name,
+            s.seconds,
+            s.decision,
+            "" if s.artefact is None else pictures.store(folder, s.artefact),
+            s.peak_mb,
+        )
+        for s in result.stages
+    )
+    return CaseRecord(
+        case,
+        result.status.value,
+        result.reason,
+        effort.seconds,
+        cached=False,
+        blobs=blobs,
+        config=result.config,
+        stages=stages,
+        peak_mb=effort.peak_mb,
+        cpu_s=effort.cpu_s,
+        held_mb=effort.held_mb,
+        turn=effort.turn,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ STATIC = (
     "viewer_pane.js",
     "viewer_facts.js",
     "viewer_heat.js",
+    "viewer_state.js",
+    "viewer_readout.js",
+    "viewer_keys.js",
     "viewer.js",
 )
 """Files in static/ that the viewer needs, in this order, after state.js and dom.js."""
@@ -63,7 +66,9 @@ def write_case_data(
     sources = find_sources(run, folder)
     states = view.find_states(run) if states is None else states
     write_atomically(
-        folder / "data" / "viewer.js", make_script("editproof.about", describe_run(sources))
+        folder / "data" / "viewer.js",
+        make_script("editproof.about", describe_run(sources)),
+        durable=False,
     )
     target = folder / "cases"
     target.mkdir(parents=True, exist_ok=True)
@@ -193,6 +198,7 @@ def _write_picture(run_folder: Path, digest: str, under: str, target: Path) -> b
         make_script(
             "editproof.pixels", {"path": name, "data": data, "beyond": "" if own else "expected"}
         ),
+        durable=False,
     )
     return True
 

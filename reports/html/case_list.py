@@ -42,7 +42,7 @@ def write_cases(
     each case's strip shows.
     """
     columns = make_columns(run, states, strips or {})
-    write_atomically(path, make_list_script("editproof.cases", columns))
+    write_atomically(path, make_list_script("editproof.cases", columns), durable=False)
 
 
 def make_list_script(function: str, data: object) -> bytes:

@@ -88,7 +88,9 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         for name in _OURS:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
-    write_atomically(folder / "data" / "words.js", make_list_script("editproof.words", terms()))
+    write_atomically(
+        folder / "data" / "words.js", make_list_script("editproof.words", terms()), durable=False
+    )
     with ThreadPoolExecutor(1) as pool:  # charts are Python; pictures are not
         drawing = pool.submit(charts.write_charts, run, folder / "charts", find_earlier_runs(run))
         strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
@@ -98,14 +100,14 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         drawn = drawing.result()
     index = folder / "index.html"
     text = _index(run, folder, states, drawn, strips, pictures)
-    write_atomically(index, text.encode("utf-8", "replace"))
+    write_atomically(index, text.encode("utf-8", "replace"), durable=False)
     return index
 
 
 def write_static(folder: Path, names: Iterable[str]) -> None:
     """These scripts and styles of ours, into a report's folder."""
     for name in names:
-        write_atomically(folder / "static" / name, (STATIC / name).read_bytes())
+        write_atomically(folder / "static" / name, (STATIC / name).read_bytes(), durable=False)
 
 
 class CompiledTemplates(BytecodeCache):

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from editproof.harness.records.glossary import terms
+from editproof.reports.html.case_list import make_list_script
 from editproof.reports.html.report import HERE, STATIC, make_environment
 
 SCRIPTS = (
     "dom.js",
+    "words.js",
     "review.js",
     "review_list.js",
     "review_view.js",
     "review_keys.js",
     "review_brush.js",
+    "review_again.js",
 )
 """In the order in which they must run."""
 
 STYLES = ("tokens.css", "review.css")
+
+TERMS = "terms.js"
+"""What the glossary says."""
 
 POLICY = (
     "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self';"
@@ -32,7 +39,10 @@ def make_review_page() -> Mapping[str, bytes]:
     index = (
         make_environment(HERE)
         .get_template("review.html.j2")
-        .render(policy=POLICY, styles=STYLES, scripts=[f"static/{name}" for name in SCRIPTS])
+        .render(
+            policy=POLICY, styles=STYLES, scripts=[f"static/{name}" for name in (*SCRIPTS, TERMS)]
+        )
     )
     beside = {f"static/{name}": (STATIC / name).read_bytes() for name in (*SCRIPTS, *STYLES)}
-    return {"index.html": index.encode(), **beside}
+    said = make_list_script("editproof.words", terms())
+    return {"index.html": index.encode(), f"static/{TERMS}": said, **beside}

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from editproof.harness.records import runs
 from editproof.harness.records.cases import CaseRecord
@@ -23,6 +23,9 @@ from editproof.reports.html.report import write_report
 from tests.e2e.viewing import DESK, Open
 from tests.reports.conftest import make_run
 from tests.sharing import make_once
+
+expect.set_options(timeout=30_000)
+"""Milliseconds: a machine that is shared may be slow."""
 
 FLAGS = (
     "--no-sandbox",

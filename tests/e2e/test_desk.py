@@ -15,13 +15,14 @@ from playwright.sync_api import Browser, Page, expect
 from editproof.harness.records import runs
 from editproof.harness.records.decisions import find_decisions_folder
 from editproof.harness.review.desk import Desk, open_desk
+from editproof.harness.review.rerunning import Reruns
 from editproof.harness.review.serving import open_server
 from editproof.pipelines.files import decode_mask
 from editproof.reports.html.review_page import make_review_page
 from tests.e2e.conftest import until
 from tests.e2e.test_accessibility import troubles
 from tests.grids import diagonal
-from tests.harness.review.made import BAD, make_pair
+from tests.harness.review.made import BAD, make_means, make_pair
 from tests.reports.conftest import HOSTILE
 from tests.sharing import make_once
 
@@ -44,14 +45,22 @@ def project(pair: Path, tmp_path: Path) -> Path:
 def desk_in(project: Path, author: str = "ann", *, read_only: bool = False) -> Desk:
     target = project / "baselines" / "made"
     run = runs.load(project / "runs" / "now")
-    decisions, cases = find_decisions_folder(target), project / "cases"
-    return open_desk(run, target, decisions, author, cases, read_only=read_only)
+    return open_desk(
+        run,
+        target,
+        find_decisions_folder(target),
+        author,
+        cases=project / "cases",
+        answers=project / "runs" / "by-hand",
+        read_only=read_only,
+    )
 
 
 @contextmanager
 def served(desk: Desk) -> Iterator[str]:
     """The desk's link."""
-    server, listening, link = open_server(desk, 0, make_review_page())
+    reruns = Reruns(desk, make_means())
+    server, listening, link = open_server(desk, reruns, 0, make_review_page())
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
@@ -59,6 +68,7 @@ def served(desk: Desk) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+        reruns.close()
 
 
 @contextmanager
@@ -251,7 +261,7 @@ def test_a_mask_is_drawn_and_kept(visit: Visit, project: Path) -> None:
     """Add, subtract, undo and zoom; the kept mask is what was drawn."""
     page = visit()
     page.keyboard.press("e")
-    expect(page.locator("#r-status")).to_contain_text("no input to draw on")
+    expect(page.locator("#r-status")).to_contain_text("Choose a case that has an input")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("e")
     expect(page.locator("#r-brush")).to_be_visible()
@@ -284,7 +294,7 @@ def test_a_mask_is_drawn_and_kept(visit: Visit, project: Path) -> None:
     page.fill("#b-name", "dark bar")
     page.fill("#b-prompt", "remove the bar")
     page.click("[data-do='brush keep']")
-    expect(page.locator("#r-status")).to_contain_text("Kept: ")
+    expect(page.locator("#b-said")).to_contain_text("Kept: ")
     kept = project / "cases" / "dark bar"
     mask = decode_mask((kept / "mask.png").read_bytes())
     assert set(np.unique(mask)) == {0.0, 1.0}
@@ -292,6 +302,54 @@ def test_a_mask_is_drawn_and_kept(visit: Visit, project: Path) -> None:
     assert mask[150, 96] == 0
     assert 0.9 < mask.sum() / first < 1.1
     assert (kept / "case.toml").read_text() == 'prompt = "remove the bar"\n'
+
+
+def test_a_case_is_edited_again(visit: Visit, project: Path) -> None:
+    """A prompt and settings, a preview, the whole picture, before and after, and a case of it."""
+    page = visit()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("e")
+    expect(page.locator("#b-pipeline")).to_contain_text("reference?inpaint.model=ns")
+    box = page.locator("#b-mask").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5, steps=5)
+    page.mouse.up()
+    page.click("#b-settings summary")
+    page.fill("#b-find", "blend.mode")
+    page.locator(".b-setting:visible select").select_option("hard")
+    expect(page.locator("#b-changed")).to_have_text("blend.mode = hard")
+    page.locator(".b-desk").focus()
+    page.keyboard.press("p")
+    page.keyboard.press("Enter")
+    expect(page.locator(".b-run")).to_have_count(2)
+    expect(page.locator("#b-result")).to_contain_text("done in", timeout=60_000)
+    expect(page.locator(".b-run").first).to_contain_text("Preview · drawn mask · blend.mode = hard")
+    expect(page.locator("#b-panes figcaption")).to_have_text(["Before", "After", "Input"])
+    assert troubles(page) == []
+    page.locator(".b-window").last.click(position={"x": 20, "y": 20})
+    expect(page.locator(".b-window[data-near]")).to_have_count(3)
+    page.fill("#b-name", "by hand")
+    page.click("[data-do='brush keep']")
+    expect(page.locator("#b-said")).to_contain_text("Kept: ")
+    kept = project / "cases" / "by hand"
+    assert (kept / "expected.png").is_file()
+    assert '"blend.mode" = "hard"' in (kept / "case.toml").read_text()
+
+
+def test_every_case(visit: Visit) -> None:
+    """Those whose picture is the accepted one can be looked at, and not decided."""
+    page = visit()
+    page.select_option("#f-list", "all")
+    until(page, "editproof.desk.shown.length === 54")
+    page.fill("#f-text", "logo/54 ")
+    expect(page.locator(".r-row")).to_have_count(1)
+    expect(page.locator(".r-row")).to_contain_text("as accepted")
+    page.locator("#r-groups").focus()
+    page.keyboard.press("a")
+    expect(page.locator("#r-status")).to_contain_text("There is nothing to decide")
+    assert states(page) == {}
 
 
 def test_filters(visit: Visit) -> None:

@@ -7,6 +7,7 @@
 
   const grid = document.querySelector("#cases .grid");
   const scroller = grid.querySelector("[role=grid]");
+  const TERMS = { case: "case", model: "model", seed: "seed", jod: "JOD", broke: "stage" }; // column -> its word in the glossary
   const head = scroller.querySelector(".head");
   const canvas = scroller.querySelector(".canvas");
 
@@ -139,7 +140,7 @@
     columns = [status, { key: "picture", label: "Picture" }, ...rest];
     head.append(...columns.map((column, at) => el("div", {
       role: "columnheader", class: column.kind === "number" ? "n" : null, "data-key": column.key, "aria-colindex": at + 1, title: column.title,
-    }, column.key === "picture" ? column.label : el("button", { type: "button", tabindex: "0", onclick: () => sortBy(column) }, column.label))));
+    }, column.key === "picture" ? column.label : el("button", { type: "button", tabindex: "0", onclick: () => sortBy(column) }, column.label), TERMS[column.key] && editproof.what(TERMS[column.key]))));
     grid.style.setProperty("--numbers", model.all().numbers.length);
     scroller.setAttribute("aria-colcount", columns.length);
     grid.hidden = false;

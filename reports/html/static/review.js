@@ -30,6 +30,16 @@
     else delete line.dataset.tone;
   };
 
+  // Attributes and words of an element, written where they are others: a decision changes a few of hundreds.
+  desk.put = (element, attributes) => {
+    for (const [name, value] of Object.entries(attributes)) if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  };
+  desk.showState = (element, tone, word) => {
+    if (element.textContent !== word) element.textContent = word;
+    if (tone) desk.put(element, { "data-tone": tone });
+    else element.removeAttribute("data-tone");
+  };
+
   desk.ask = async (path, body) => {
     const sent = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
     const answer = await fetch(path, sent);
@@ -51,19 +61,25 @@
 
   desk.current = () => desk.shown[desk.group] ?? null;
   desk.numbers = () => desk.current()?.members ?? [];
-  desk.open = (numbers) => numbers.filter((number) => !desk.states.has(number));
+  desk.changed = (number) => number < desk.about.changed; // the others have the accepted picture, or none
+  desk.open = (numbers) => numbers.filter((number) => desk.changed(number) && !desk.states.has(number));
 
   // What a decision would be about: the chosen case, or what is open of the group.
   desk.target = (all = false) => {
     const numbers = desk.numbers();
-    if (desk.member >= 0) return [numbers[desk.member]];
-    return all ? numbers : desk.open(numbers);
+    if (desk.member >= 0) return [numbers[desk.member]].filter(desk.changed);
+    return all ? numbers.filter(desk.changed) : desk.open(numbers);
   };
 
+  // Why there is nothing to decide about.
+  desk.nothing = () => (desk.numbers().some(desk.changed) ? "Every case of this group is decided. Choose one, or undo." : "There is nothing to decide: this picture is the accepted one, or there is none.");
+
   function merge(found) {
-    for (const [number, state] of Object.entries(found.states)) {
-      if (state) desk.states.set(Number(number), state);
-      else desk.states.delete(Number(number));
+    for (const { cases, ...one } of found.states) {
+      for (const number of cases) {
+        if (one.state) desk.states.set(number, one);
+        else desk.states.delete(number);
+      }
     }
     desk.comments = found.comments;
     desk.version = found.version;
@@ -74,18 +90,25 @@
 
   const refused = (error) => desk.say(error.message, "bad");
 
-  desk.decide = async (kind, { reason = "", place = null, expires = null, all = false } = {}) => {
+  // One decision after the other: whoever types quickly decides about what was shown next.
+  let sending = 0;
+  let last = Promise.resolve();
+  function send(act) {
+    sending += 1;
+    last = last.then(act).catch(refused).finally(() => { sending -= 1; });
+    return last;
+  }
+
+  desk.decide = (kind, { reason = "", place = null, expires = null, all = false } = {}) => send(async () => {
     const cases = desk.target(all);
-    if (!cases.length) return desk.say("Every case of this group is decided. Choose one, or undo.", "warn");
-    try {
-      merge(await desk.ask("/api/decisions", { kind, cases, reason, place, expires }));
-    } catch (error) { return refused(error); }
+    if (!cases.length) return desk.say(desk.nothing(), "warn");
+    merge(await desk.ask("/api/decisions", { kind, cases, reason, place, expires }));
     const name = cases.length === 1 ? desk.about.cases[cases[0]].name : `${cases.length} cases`;
     desk.say(`${name}: ${WORDS[kind]}`, TONES[kind] ?? "");
     if (kind === "comment") desk.mark = null;
     else advance();
     desk.show();
-  };
+  });
 
   // After a decision: the next open case where one was chosen, else the next open group.
   function advance() {
@@ -113,11 +136,11 @@
     desk.show();
   };
 
-  desk.undo = async () => {
-    try { merge(await desk.ask("/api/undo", {})); } catch (error) { return refused(error); }
+  desk.undo = () => send(async () => {
+    merge(await desk.ask("/api/undo", {}));
     desk.say("The last decision was taken back.");
     desk.show();
-  };
+  });
 
   desk.apply = async (reason) => {
     try {
@@ -136,12 +159,30 @@
         && (!text || `${one.name} ${one.words}`.toLowerCase().includes(text));
     };
     const chosen = desk.current()?.group;
-    desk.shown = desk.about.groups
+    const groups = node("f-list").value === "all" && desk.about.every ? desk.about.every : desk.about.groups;
+    desk.shown = groups
       .filter((group) => !outcome || group.outcome === outcome)
       .map((group) => ({ group, members: group.members.filter(fits) }))
       .filter((one) => one.members.length);
     desk.choose(Math.max(desk.shown.findIndex((one) => one.group === chosen), 0));
   };
+
+  // Every case by itself, those first that need a person most. Asked for once.
+  async function listEvery() {
+    const { about } = desk;
+    if (node("f-list").value === "all" && !about.every) {
+      try {
+        const found = await desk.ask("/api/others");
+        about.cases.push(...found.cases);
+        about.every = found.order.map((number) => {
+          const one = about.cases[number];
+          return { title: one.name, outcome: one.status.replace("_", " "), stage: "", aspect: "", part: "", model: one.model, families: [one.family], jod: one.jod, asks: false, members: [number] };
+        });
+      } catch (error) { node("f-list").value = "changed"; return refused(error); }
+    }
+    desk.filter();
+    desk.choose(0);
+  }
 
   function fillFilters() {
     const about = desk.about;
@@ -149,6 +190,7 @@
     for (const [name, words] of Object.entries(lists)) {
       node(`f-${name}`).append(...[...new Set(words)].sort().map((word) => el("option", { value: word }, word)));
     }
+    node("f-list").addEventListener("input", listEvery);
     for (const name of ["text", "state", "outcome", "family", "model"]) node(`f-${name}`).addEventListener("input", desk.filter);
   }
 
@@ -156,25 +198,33 @@
     node("r-notices").append(el("div", { class: "notice plain" }, el("h2", null, title), el("p", null, text)));
   }
 
+  function noticeReview(count) {
+    notice("A person is asked for", `${count === 1 ? "1 case" : `${count} cases`} ended needs review. `);
+    const show = () => { node("f-list").value = "all"; listEvery(); };
+    node("r-notices").lastChild.lastChild.append(el("button", { type: "button", onclick: show }, "Show them"));
+  }
+
   function begin(about) {
     desk.about = about;
+    about.changed = about.cases.length;
     node("r-run").textContent = `${about.run} · ${about.author}`;
     document.title = `The desk · ${about.run}`;
     if (about.read_only) { notice("For looking only", "This desk takes no decision."); document.body.dataset.readOnly = ""; }
     if (about.partial) notice("The run is not complete", about.partial);
     if (!about.baseline) notice("No baseline yet", "Accept every case, then apply: the run becomes the first baseline.");
     if (!about.cases.length) notice("Nothing changed", "Every picture of this run is an accepted one.");
+    if (about.needs_review) noticeReview(about.needs_review);
     const writing = "[data-do=accept], [data-do=reject], [data-do='needs work'], [data-do=waive], [data-do=comment], [data-do=brush], [data-do=undo], [data-do=apply]";
     for (const button of document.querySelectorAll(writing)) button.hidden = about.read_only;
     fillFilters();
   }
 
   async function poll() {
-    if (!document.hidden) {
+    if (!document.hidden && !sending) {
       try {
         const version = desk.version;
         const found = await desk.ask(`/api/decisions?version=${version}`);
-        const late = version !== desk.version; // a decision was quicker
+        const late = sending || version !== desk.version; // a decision was quicker
         if (!found.same && !late) { desk.states.clear(); merge(found); desk.show(); }
       } catch { desk.say("The desk does not answer. Is `editproof review` still running?", "bad"); }
     }

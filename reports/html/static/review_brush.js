@@ -1,4 +1,4 @@
-// A mask drawn over the input of a case, by mouse, pen or touch, and kept as a new case.
+// A mask drawn over the input of a case, by mouse, pen or touch.
 "use strict";
 
 (() => {
@@ -6,11 +6,12 @@
   const MOST_UNDO = 30;
   const MOST_ZOOM = 8;
   const INK = "#ff2fd0";
+  const INK_LEVELS = [0xff, 0x2f, 0xd0];
 
   const node = (id) => document.getElementById(id);
   const sheet = node("b-mask");
   const pen = sheet.getContext("2d", { willReadFrequently: true });
-  const brush = { number: -1, subtract: false, size: 24, zoom: 1, past: [], last: null };
+  const brush = (desk.brush = { number: -1, subtract: false, size: 24, zoom: 1, past: [], last: null, drawn: false });
 
   function showTools() {
     node("b-add").setAttribute("aria-pressed", String(!brush.subtract));
@@ -20,12 +21,12 @@
     node("b-paper").style.setProperty("width", `${100 * brush.zoom}%`);
     node("b-zoom").textContent = `×${brush.zoom}`;
     node("b-undo").disabled = !brush.past.length;
+    node("b-mask-said").textContent = brush.drawn ? "The mask is as it is drawn here." : brush.own ? "The mask is the case's own. Brush to change it." : "Brush over what is to be replaced.";
   }
 
-  desk.openBrush = async () => {
-    const number = desk.shownCase();
-    if (number === undefined || !desk.has(number, "input")) return desk.say("This case has no input to draw on.", "warn");
-    Object.assign(brush, { number, subtract: false, zoom: 1, past: [], last: null });
+  // An empty sheet over the input of a case.
+  brush.begin = async (number) => {
+    Object.assign(brush, { number, subtract: false, zoom: 1, past: [], last: null, drawn: false, own: false });
     const image = node("b-image");
     image.src = desk.picture(number, "input");
     image.alt = `${desk.about.cases[number].name}: Input`;
@@ -33,12 +34,24 @@
     [sheet.width, sheet.height] = [image.naturalWidth, image.naturalHeight];
     brush.size = Math.max(2, Math.round(Math.max(sheet.width, sheet.height) / 20));
     node("b-size").max = Math.max(sheet.width, sheet.height);
-    node("b-title").textContent = `Draw a mask: ${desk.about.cases[number].name}`;
-    node("b-name").value = "";
-    node("b-prompt").value = "";
-    node("b-said").textContent = `Kept in ${desk.about.cases_folder}. Brush over what is to be replaced.`;
     showTools();
-    node("r-brush").showModal();
+  };
+
+  // The case's own mask as ink, unless somebody has begun to draw.
+  brush.showOwn = async (number) => {
+    const answer = await fetch(`/api/cases/${number}/mask`);
+    if (!answer.ok) return;
+    const bitmap = await createImageBitmap(await answer.blob());
+    if (brush.drawn || brush.number !== number || bitmap.width !== sheet.width || bitmap.height !== sheet.height) return;
+    pen.drawImage(bitmap, 0, 0);
+    const pixels = pen.getImageData(0, 0, sheet.width, sheet.height);
+    for (let place = 0; place < pixels.data.length; place += 4) {
+      const level = pixels.data[place];
+      pixels.data.set([...INK_LEVELS, level], place);
+    }
+    pen.putImageData(pixels, 0, 0);
+    brush.own = true;
+    showTools();
   };
 
   function at(event) {
@@ -60,7 +73,8 @@
     if (event.button) return;
     event.preventDefault();
     sheet.setPointerCapture(event.pointerId);
-    brush.past = [...brush.past.slice(1 - MOST_UNDO), pen.getImageData(0, 0, sheet.width, sheet.height)];
+    brush.past = [...brush.past.slice(1 - MOST_UNDO), { pixels: pen.getImageData(0, 0, sheet.width, sheet.height), drawn: brush.drawn }];
+    brush.drawn = true;
     brush.last = at(event);
     stroke(brush.last);
     showTools();
@@ -72,7 +86,10 @@
 
   function undo() {
     const before = brush.past.pop();
-    if (before) pen.putImageData(before, 0, 0);
+    if (before) {
+      pen.putImageData(before.pixels, 0, 0);
+      brush.drawn = before.drawn;
+    }
     showTools();
   }
 
@@ -80,8 +97,8 @@
   const resize = (factor) => set({ size: Math.min(Math.max(Math.round(brush.size * factor), 1), Number(node("b-size").max)) });
   const zoom = (factor) => set({ zoom: Math.min(Math.max(brush.zoom * factor, 1), MOST_ZOOM) });
 
-  // White where it is to be replaced, black elsewhere: a soft edge counts from its half on.
-  function mask() {
+  // A PNG as base64: white where it is to be replaced, black elsewhere. A soft edge counts from its half on.
+  brush.encode = () => {
     const pixels = pen.getImageData(0, 0, sheet.width, sheet.height);
     for (let place = 0; place < pixels.data.length; place += 4) {
       pixels.data.fill(pixels.data[place + 3] >= 128 ? 255 : 0, place, place + 3);
@@ -90,33 +107,17 @@
     const canvas = Object.assign(document.createElement("canvas"), { width: sheet.width, height: sheet.height });
     canvas.getContext("2d").putImageData(pixels, 0, 0);
     return canvas.toDataURL("image/png").split(",")[1];
-  }
-
-  async function keep() {
-    const question = { case: brush.number, name: node("b-name").value.trim(), prompt: node("b-prompt").value, mask: mask() };
-    try {
-      const kept = await desk.ask("/api/cases", question);
-      node("r-brush").close();
-      desk.say(`Kept: ${kept.folder}, mask ${kept.mask.slice(0, 12)}. Run it: editproof run --cases ${desk.about.cases_folder}`, "good");
-    } catch (error) { node("b-said").textContent = error.message; }
-  }
+  };
 
   Object.assign(desk.actions, {
-    brush: desk.openBrush,
     "brush add": () => set({ subtract: false }),
     "brush subtract": () => set({ subtract: true }),
     "brush undo": undo,
     "brush in": () => zoom(2),
     "brush out": () => zoom(0.5),
-    "brush keep": keep,
     "brush close": () => node("r-brush").close(),
   });
 
-  const KEYS = { b: () => set({ subtract: false }), x: () => set({ subtract: true }), u: undo, "[": () => resize(0.8), "]": () => resize(1.25), "+": () => zoom(2), "-": () => zoom(0.5) };
+  brush.keys = { b: () => set({ subtract: false }), x: () => set({ subtract: true }), u: undo, "[": () => resize(0.8), "]": () => resize(1.25), "+": () => zoom(2), "-": () => zoom(0.5) };
   node("b-size").addEventListener("input", (event) => set({ size: Number(event.target.value) }));
-  node("r-brush").addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range])")) return;
-    const found = KEYS[event.key];
-    if (found) { event.preventDefault(); found(); }
-  });
 })();

@@ -16,7 +16,7 @@
   let asking = "";
 
   function ask(what) {
-    if (what !== "apply" && !desk.target().length) return desk.say("Every case of this group is decided. Choose one, or undo.", "warn");
+    if (what !== "apply" && !desk.target().length) return desk.say(desk.nothing(), "warn");
     asking = what;
     const { title, label, button, about } = ASKS[what];
     node("a-title").textContent = title;
@@ -28,6 +28,15 @@
     node("a-day").value = new Date(Date.now() + WAIVER_DAYS * DAY_MS).toISOString().slice(0, 10);
     node("r-ask").showModal();
     node("a-text").focus();
+    if (what === "apply") listAnswers();
+  }
+
+  // Answers that were made by hand are accepted, too.
+  async function listAnswers() {
+    try {
+      const { answers } = await desk.ask("/api/answers");
+      if (answers.length && asking === "apply") node("a-about").append(` So are ${answers.length === 1 ? "1 answer that was" : `${answers.length} answers that were`} made by hand: ${answers.map((one) => `${one.name} (${one.author}: ${one.reason})`).join("; ")}.`);
+    } catch (error) { desk.say(error.message, "bad"); }
   }
 
   function send() {
@@ -68,7 +77,7 @@
     ["w", "needs work", DO["needs work"]],
     ["v", "waive, until a day", DO.waive],
     ["c", "comment on the chosen case", DO.comment],
-    ["e", "draw a mask over the chosen case's input, and keep it as a new case", () => desk.openBrush()],
+    ["e", "edit the chosen case again: mask, prompt, settings", () => desk.openBrush()],
     ["u", "undo your last decision", DO.undo],
     ["n", "next open group", DO.next],
     ["j", "next group", () => desk.choose(desk.group + 1)],

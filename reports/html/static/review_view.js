@@ -38,11 +38,8 @@
 
   function markMember(node, place, number) {
     const state = desk.states.get(number)?.state;
-    node.setAttribute("aria-selected", String(place === desk.member));
-    const mark = node.querySelector(".r-mark");
-    mark.textContent = state ? desk.words[state] : "open";
-    if (desk.tones[state]) mark.dataset.tone = desk.tones[state];
-    else delete mark.dataset.tone;
+    desk.put(node, { "aria-selected": String(place === desk.member) });
+    desk.showState(node.querySelector(".r-mark"), desk.tones[state] ?? "", state ? desk.words[state] : "open");
   }
 
   // Members that are on the page already are marked, not drawn again.

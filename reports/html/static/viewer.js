@@ -5,30 +5,7 @@
 
 (() => {
   const { el, name, prose, state, panes: kit, caseFacts: facts, heat } = editproof;
-  const OWN = ["case", "mode", "a", "b", "metric", "stage", "zoom", "y", "x", "window", "area", "boxes", "regions", "cursor", "loupe", "cut", "rate", "onion", "heat", "still"];
-  const KEPT = ["mode", "a", "b", "metric", "boxes", "regions", "loupe", "cut", "rate", "onion", "heat"]; // from case to case
-  const MODES = ["all", "side", "slider", "blink", "onion", "diff", "heat"];
-  const KINDS = {
-    input: ["Input", "what the pipeline was given"],
-    expected: ["Expected", "the right answer"],
-    baseline: ["Baseline", "what was accepted"],
-    also_1: ["Baseline, 2nd", "accepted as well"],
-    also_2: ["Baseline, 3rd", "accepted as well"],
-    also_3: ["Baseline, 4th", "accepted as well"],
-    actual: ["This run", "what the pipeline made"],
-    difference: ["Difference", "ΔE00 from expected"],
-    regions: ["Regions", "where each number is taken"],
-    overlay: ["Overlay", "alpha of what must go"],
-  };
-  const AMOUNTS = { // mode -> [key, label, least, most, step, at first, unit]
-    slider: ["cut", "Edge", 0, 100, 0.5, 50, "%"],
-    blink: ["rate", "Rate", 0.5, 6, 0.5, 2, "/s"],
-    onion: ["onion", "B over A", 0, 100, 1, 50, "%"],
-    heat: ["heat", "Opacity", 0, 100, 1, 75, "%"],
-  };
-  const REGIONS = { edit: "Edit", ring: "Ring", protect: "Protect", seams: "Seams", border: "Border" };
-  const CHANGED = ["regressed", "traded", "underpowered", "changed", "not judged", "waived", "improved", "invisible"]; // beside the baseline
-  const LOUPE_PX = 132;
+  const { OWN, KEPT, KINDS, AMOUNTS, REGIONS, UNREADABLE, complete, within } = editproof.viewerState;
   const LEAST_ROOM_PX = 600;
 
   const section = document.getElementById("viewer");
@@ -168,46 +145,10 @@
 
   // ---- What is seen ----
 
-  // The state with everything that it leaves open filled in.
-  function complete(now) {
-    const metrics = heat.metricsOf(told);
-    const failed = told.findings.map((finding) => finding.metric).filter((metric) => metrics.includes(metric));
-    const has = (kind) => Boolean(told.pictures[kind]);
-    const mode = MODES.includes(now.mode) ? now.mode : "side";
-    const stage = facts.stageKeys(told.stages).includes(now.stage) ? now.stage : "";
-    const amounts = Object.values(AMOUNTS).map(([key, , least, most, , first]) => [key, within(now[key], least, most, first)]);
-    return {
-      mode,
-      a: now.a in KINDS ? now.a : [CHANGED.includes(told.state) ? "baseline" : "expected", "expected", "baseline", "input"].find(has) ?? "expected",
-      b: now.b in KINDS ? now.b : ["actual", "input"].find(has) ?? "actual",
-      metric: metrics.includes(now.metric) ? now.metric : failed[0] ?? ["lpips", "delta_e00"].find((metric) => metrics.includes(metric)) ?? metrics[0] ?? "",
-      stage,
-      window: now.window !== undefined && told.windows[Number(now.window) - 1] ? Number(now.window) - 1 : -1,
-      area: Number.parseInt(now.area, 10) || 0,
-      boxes: now.boxes === "1",
-      regions: (now.regions ?? "").split(",").filter((region) => told.outlines[region]),
-      cursor: place(now.cursor),
-      loupe: now.loupe === "1",
-      still: ["a", "b"].includes(now.still) ? now.still : calm.matches && now.still !== "no" ? "b" : "",
-      ...Object.fromEntries(amounts),
-    };
-  }
-
-  function within(text, least, most, first) {
-    const value = Number.parseFloat(text);
-    return Number.isFinite(value) ? Math.min(most, Math.max(least, value)) : first;
-  }
-
-  function place(text) {
-    const [y, x] = (text ?? "").split(",").map((part) => Number.parseInt(part, 10));
-    const [height, width] = camera.size;
-    return Number.isInteger(y) && Number.isInteger(x) && y >= 0 && x >= 0 && y < height && x < width ? [y, x] : null;
-  }
-
   function update() {
     const now = state.get();
     const before = `${seen.a} ${seen.b}`;
-    seen = complete(now);
+    seen = complete(now, told, camera.size);
     if (before !== `${seen.a} ${seen.b}`) areas = [];
     const zoom = Number.parseFloat(now.zoom);
     const [height, width] = camera.size;
@@ -338,7 +279,7 @@
       panes = [!b[0] || (heat.isOwn(seen.metric) && !a[0]) ? alone(missing) : heat.pane({
         run, told, metric: seen.metric, pair: pair(), under: sheet(b, { class: "v-greyed" }), marks: marks(),
         label: heat.isOwn(seen.metric) ? [...b[1], " beside ", ...a[1].slice(0, 1)] : b[1], ready: move,
-        fail: (error) => said(error ? error.message : unreadable()),
+        fail: (error) => said(error ? error.message : UNREADABLE),
       })];
     } else if (!a[0] || !b[0]) {
       panes = [alone(missing)];
@@ -467,7 +408,7 @@
       return said(error.message);
     }
     if (told?.id !== id) return;
-    if (!found) return said(unreadable());
+    if (!found) return said(UNREADABLE);
     if (!found.length) return said(`${KINDS[seen.a][0]} and ${KINDS[seen.b][0].toLowerCase()} do not differ.`);
     areas = found;
     const next = seen.area ? ((seen.area - 1 + by + found.length) % found.length) + 1 : by > 0 ? 1 : found.length;
@@ -494,211 +435,11 @@
     return true;
   }
 
-  // ---- Pixels and loupe ----
+  // ---- Pixels, keys and gestures ----
 
-  let asking = 0;
-  async function readout() {
-    const turn = (asking += 1);
-    const at = pointer ?? (seen.cursor ? [seen.cursor[0] + 0.5, seen.cursor[1] + 0.5, panes[0]] : null);
-    const [height, width] = camera.size;
-    const inside = at && at[0] >= 0 && at[1] >= 0 && at[0] < height && at[1] < width;
-    $(".v-where").textContent = inside ? `y ${Math.floor(at[0])}, x ${Math.floor(at[1])}` : "";
-    magnify(inside ? at : null);
-    const body = $(".v-readout tbody");
-    if (!inside) {
-      body.replaceChildren();
-      $(".v-delta").textContent = "Point at a picture, or press c for a cursor that the arrow keys move.";
-      return;
-    }
-    const sides = seen.stage ? [] : seen.mode === "heat" ? ["b"] : ["a", "b"];
-    const kinds = sides.map((side) => seen[side]);
-    const read = await Promise.all(kinds.map((kind) => pixelsOf(kind, told.pictures[kind])));
-    if (turn !== asking) return;
-    const colours = read.map((pixels) => pixels && editproof.pixelAt(pixels, at[0] / height, at[1] / width));
-    body.replaceChildren(...colours.map((rgb, index) => rgb && line(kinds[index], rgb)).filter(Boolean));
-    if (colours.length === 2 && colours[0] && colours[1]) {
-      const delta = editproof.colour.deltaE00(...colours.map(editproof.colour.lab));
-      $(".v-delta").replaceChildren(el("b", null, `ΔE00 ${delta.toFixed(2)}`), delta === 0 ? " equal" : delta < 1 ? " hardly visible" : "");
-    } else {
-      const unread = kinds.some((kind, index) => told.pictures[kind] && !colours[index]);
-      $(".v-delta").textContent = seen.stage ? "Pixels of a stage's artefact are not read." : unread ? unreadable() : "";
-    }
-    if (seen.mode === "heat") mapValue(at, turn);
-  }
+  const readout = editproof.viewerReadout(section, () => ({ run, told, seen, camera, panes, pixelsOf, pointer, picture, pair: pair(), scale: scaleNow }));
+  editproof.viewerKeys(section, () => ({ told, seen, camera, shownSide }), { step, see, zoomBy, pan, jump, jumpArea, toggleRegion, said });
 
-  function line(kind, rgb) {
-    const lab = editproof.colour.lab(rgb);
-    return el("tr", null, el("th", { scope: "row" }, KINDS[kind][0]), rgb.map((level) => el("td", { class: "n" }, level)),
-      lab.map((value) => el("td", { class: "n" }, value.toFixed(1).replace(/^-(?=0\.0$)/, "").replace("-", "−"))));
-  }
-
-  function unreadable() {
-    return "A page that was opened as a file may not read these pixels. `editproof report --serve` shows this report with the maps and pixels of every case.";
-  }
-
-  async function mapValue(at, turn) {
-    const [height, width] = camera.size;
-    const value = await heat.valueAt([at[0] / height, at[1] / width], { run, told, metric: seen.metric, pair: pair(), read: pixelsOf });
-    if (value === null || turn !== asking) return;
-    $(".v-delta").replaceChildren(el("b", null, `${heat.title(run, seen.metric)} ${Number(value.toPrecision(3))} ${run.scales[seen.metric].unit}`.replace("-", "−")), " here");
-  }
-
-  function magnify(at) {
-    loupe.hidden = !seen.loupe || !at;
-    if (loupe.hidden) return;
-    const [height, width] = camera.size;
-    const strength = Math.max(8, Math.min(32, Math.round(scaleNow() * 2)));
-    const [y, x] = [Math.floor(at[0]) + 0.5, Math.floor(at[1]) + 0.5];
-    const sides = seen.mode === "heat" ? ["b"] : ["a", "b"];
-    loupe.replaceChildren(...sides.map((side) => [side, picture(side)]).filter(([, found]) => found[0]).map(([, found]) => el("figure", null,
-      el("div", { class: "v-lens", style: {
-        "background-image": `url("${editproof.url(found[0][0])}")`,
-        "background-size": `${width * strength}px ${height * strength}px`,
-        "background-position": `${LOUPE_PX / 2 - x * strength}px ${LOUPE_PX / 2 - y * strength}px`,
-        "--dot": `${strength}px`,
-      } }),
-      el("figcaption", null, seen.stage ? found[1].map((part) => part.cloneNode?.(true) ?? part) : found[1][0].textContent))));
-    const [top, left] = (at[2] ?? panes[0]).screen([y, x], camera);
-    const wide = loupe.offsetWidth;
-    const tall = loupe.offsetHeight;
-    loupe.style.left = `${Math.max(8, Math.min(innerWidth - wide - 8, left + 28 + wide > innerWidth ? left - wide - 28 : left + 28))}px`;
-    loupe.style.top = `${Math.max(8, Math.min(innerHeight - tall - 8, top + 28 + tall > innerHeight ? top - tall - 28 : top + 28))}px`;
-  }
-
-  // ---- Keys ----
-
-  async function copy() {
-    const link = location.href.replace(/#.*$/, "") + state.link();
-    try {
-      await navigator.clipboard.writeText(link);
-      said("Link copied.");
-    } catch {
-      said(`Copy this link: ${link}`);
-    }
-    setTimeout(() => { if ($(".v-message").textContent === "Link copied.") said(""); }, 2500);
-  }
-
-  function back() {
-    state.set(Object.fromEntries(OWN.map((key) => [key, ""])), { push: true });
-  }
-
-  function nextOf(list, value, by) {
-    return list.length ? list[(list.indexOf(value) + by + list.length) % list.length] : "";
-  }
-
-  function amountBy(way) {
-    const amount = AMOUNTS[seen.mode];
-    if (!amount) return;
-    const [key, , least, most] = amount;
-    const by = key === "rate" ? 0.5 : 5;
-    state.set({ [key]: Math.min(most, Math.max(least, seen[key] + way * by)) });
-  }
-
-  function choose(side, kind) {
-    if (told.pictures[kind]) state.set({ [side]: kind, stage: "" });
-  }
-
-  function stageBy(by) {
-    const list = ["", ...facts.stageKeys(told.stages).filter((_, at) => told.stages[at].picture)];
-    state.set({ stage: nextOf(list, seen.stage, by), mode: ["all", "heat"].includes(seen.mode) ? "side" : seen.mode });
-  }
-
-  function metricBy(by) {
-    const list = heat.metricsOf(told);
-    if (list.length) state.set({ mode: "heat", metric: seen.mode === "heat" ? nextOf(list, seen.metric, by) : seen.metric });
-  }
-
-  function toggleCursor() {
-    const [height, width] = camera.size;
-    const at = camera.zoom === null ? [height / 2, width / 2] : [camera.y, camera.x];
-    state.set({ cursor: seen.cursor ? "" : at.map(Math.floor).join(",") });
-  }
-
-  const flip = () => state.set({ still: shownSide === "a" ? "b" : "a" });
-  const pause = () => state.set({ still: seen.still ? (calm.matches ? "no" : "") : shownSide });
-  const setMode = (mode) => { if (mode !== "heat" || heat.metricsOf(told).length) state.set({ mode }); };
-  const all = () => Object.keys(told.outlines);
-  const DO = {
-    back, copy, flip, pause,
-    leave: () => state.set({ stage: "" }),
-    before: () => step(-1),
-    after: () => step(1),
-    keys: () => (keys.open ? keys.close() : keys.showModal()),
-    out: () => zoomBy(1 / 1.5),
-    in: () => zoomBy(1.5),
-    fit: () => see({ ...camera, zoom: null }),
-    one: () => see({ ...camera, zoom: 1 }),
-    swap: () => state.set({ a: seen.b, b: seen.a }),
-    cursor: toggleCursor,
-    loupe: () => state.set({ loupe: seen.loupe ? "" : "1" }),
-    regions: () => state.set({ regions: seen.regions.length ? "" : all().join(",") }),
-    boxes: () => state.set({ boxes: seen.boxes ? "" : "1" }),
-  };
-
-  // Keys as they are listed, what they do, and the keys themselves.
-  const KEYS = [
-    ["How the pictures are compared", [
-      ["1 … 7", "all, side by side, slider, blink, onion skin, ×16 difference, heat map", Object.fromEntries(MODES.map((mode, at) => [String(at + 1), () => setMode(mode)]))],
-      ["b d h", "blink, difference, heat map", { b: () => setMode("blink"), d: () => setMode("diff"), h: () => setMode("heat") }],
-      ["e p i", "A is expected, the baseline's picture, the input", { e: () => choose("a", "expected"), p: () => choose("a", "baseline"), i: () => choose("a", "input") }],
-      ["x", "swap A and B", { x: DO.swap }],
-      ["m M", "next, previous metric of the heat map", { m: () => metricBy(1), M: () => metricBy(-1) }],
-      ["[ ]", "less, more: edge, rate, opacity", { "[": () => amountBy(-1), "]": () => amountBy(1) }],
-      ["space f", "stop or start blinking; the other picture", { " ": () => { if (seen.mode === "blink") pause(); }, f: () => { if (seen.mode === "blink") flip(); } }],
-    ]],
-    ["Moving", [
-      ["+ − 0", "zoom in, out, fit; also wheel, pinch, double click", { "+": DO.in, "=": DO.in, "-": DO.out, "−": DO.out, 0: DO.fit }],
-      ["z", "one pixel a pixel", { z: DO.one }],
-      ["← ↑ → ↓", "move, or move the cursor; with Shift further", {
-        ArrowLeft: (event) => pan(0, -1, event), ArrowRight: (event) => pan(0, 1, event), ArrowUp: (event) => pan(-1, 0, event), ArrowDown: (event) => pan(1, 0, event) }],
-      ["J K", "next, previous area where B differs from A", { J: () => jumpArea(1), K: () => jumpArea(-1) }],
-      ["w W", "next, previous worst window", { w: () => jump(seen.window + 1), W: () => jump(seen.window < 0 ? -1 : seen.window - 1) }],
-    ]],
-    ["Looking closer", [
-      ["c", "cursor on or off: its pixel is read", { c: DO.cursor }],
-      ["l", "loupe on or off", { l: DO.loupe }],
-      ["r", "all regions on or off", { r: DO.regions }],
-      ["E R P S B", "outline of edit, ring, protect, seams, border", Object.fromEntries(Object.entries(REGIONS).map(([region, label]) => [label[0], () => { if (told.outlines[region]) toggleRegion(region); }]))],
-      ["v", "frames of the worst windows on or off", { v: DO.boxes }],
-      ["t T", "next, previous stage", { t: () => stageBy(1), T: () => stageBy(-1) }],
-    ]],
-    ["Cases", [
-      ["j k", "next, previous case of the list", { j: DO.after, k: DO.before }],
-      ["y", "copy a link to what is shown", { y: copy }],
-      ["Esc", "back to the list", { Escape: back }],
-      ["?", "this list", { "?": DO.keys }],
-    ]],
-  ];
-  const ACTS = Object.assign({}, ...KEYS.flatMap(([, rows]) => rows.map(([, , acts]) => acts)));
-  const ALWAYS = ["Escape", "?", "j", "k"]; // also where a case could not be loaded
-
-  $(".v-keylist").replaceChildren(...KEYS.map(([heading, rows]) => el("section", null, el("h3", null, heading),
-    el("dl", null, rows.map(([label, what]) => el("div", null, el("dt", null, label.split(" ").map((key) => (key === "…" ? " … " : el("kbd", null, key)))), el("dd", null, what)))))));
-
-  document.addEventListener("keydown", (event) => {
-    if (section.hidden || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector(":popover-open")) return;
-    const act = ACTS[event.key];
-    if (!act || (!told && !ALWAYS.includes(event.key))) return;
-    if (keys.open) {
-      if (event.key === "?") { event.preventDefault(); keys.close(); }
-      return;
-    }
-    const { target } = event;
-    if (target.matches("textarea, input:not([type=range], [type=checkbox])")) return;
-    if (target.matches("select") && (event.key.length === 1 || event.key.startsWith("Arrow"))) return;
-    if (target.matches("input") && (event.key.startsWith("Arrow") || event.key === " ")) return;
-    if (event.key === " " && target.matches("button, a, summary")) return;
-    if (event.key.startsWith("Arrow") && target !== box && !box.contains(target) && !seen.cursor && (target.closest(".v-scroll, pre, .v-strip") || camera.zoom === null)) return;
-    event.preventDefault();
-    act(event);
-  });
-
-  section.addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-do], button[data-mode]");
-    if (!button) return;
-    if (button.dataset.mode) setMode(button.dataset.mode);
-    else DO[button.dataset.do]();
-  });
   for (const field of ["a", "b", "metric"]) $(`[name=${field}]`).addEventListener("change", (event) => state.set({ [field]: event.target.value }));
   $("[name=amount]").addEventListener("input", (event) => state.set({ [AMOUNTS[seen.mode][0]]: event.target.value }));
   kit.gestures(box, {

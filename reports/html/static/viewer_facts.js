@@ -136,7 +136,7 @@ window.editproof = window.editproof || {};
         el("th", { scope: "row" }, line[1].replaceAll("_", " "), unitOf(about, line[1]) !== about.unit ? el("span", { class: "quiet" }, ` ${unitOf(about, line[1]) || "of 1"}`) : null),
         told.regions.map((region, column) => cell(line, column, about, past.get(`${metric} ${line[1]} ${region}`))))));
     });
-    const head = el("thead", null, el("tr", null, el("th", { scope: "col" }, "Metric"), el("th", { scope: "col" }, "Statistic"), told.regions.map((region) => el("th", { scope: "col", class: "n" }, region))));
+    const head = el("thead", null, el("tr", null, el("th", { scope: "col" }, "Metric", editproof.what("metric")), el("th", { scope: "col" }, "Statistic"), told.regions.map((region) => el("th", { scope: "col", class: "n" }, region, editproof.what(region)))));
     const caption = el("caption", null, compared
       ? "Beneath each value its change since the baseline; = is none."
       : run.baseline ? "The baseline has no such case: there is nothing to compare with." : "This run was not compared with a baseline.");

@@ -26,5 +26,5 @@ window.editproof = window.editproof || {};
   addEventListener("scroll", () => { if (box.matches(":popover-open")) box.hidePopover(); }, { passive: true });
 
   editproof.words = (said) => { meanings = said; };
-  editproof.what = (term) => el("button", { type: "button", class: "what", "data-term": term, "aria-label": `${term}: what is this?` }, "?");
+  editproof.what = (term) => (Object.hasOwn(meanings, term) ? el("button", { type: "button", class: "what", "data-term": term, "aria-label": `${term}: what is this?` }, "?") : null);
 })();

@@ -45,7 +45,13 @@ def desk_of(project: Path) -> OpenDesk:
         target = project / "baselines" / "made"
         run = runs.load(project / "runs" / "now")
         desk = open_desk(
-            run, target, find_decisions_folder(target), author, project / "cases", **how
+            run,
+            target,
+            find_decisions_folder(target),
+            author,
+            cases=project / "cases",
+            answers=project / "runs" / "by-hand",
+            **how,
         )
         desk.clock = tick
         return desk

@@ -12,6 +12,7 @@ import numpy as np
 from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.baselines.accepted_side import keep_accepted_side
 from editproof.harness.gate.judge import judge
+from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.pictures import files
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair
@@ -19,10 +20,13 @@ from editproof.harness.records import runs
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import write_manifest
+from editproof.harness.records.process_limits import DEFAULT_LIMITS
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Viewing
 from editproof.harness.records.tables import write_tables
 from editproof.harness.review.groups import PARTS
+from editproof.harness.review.rerunning import Means
+from editproof.harness.suites.trust import NO_TRUST, Trust
 from tests.harness.made import METRICS, Picture, case, run_of, scored, texture
 
 Damage = Callable[[Picture], Picture]
@@ -104,6 +108,11 @@ def write_run(folder: Path, records: Sequence[CaseRecord], name: str = "made") -
     journal.close()
     write_tables(folder, made.records)
     return runs.load(folder)
+
+
+def make_means(trust: Trust = NO_TRUST, **pipelines: str) -> Means:
+    """What the desk makes edits with; `pipelines` stand for those of the run, by model."""
+    return Means(pipelines, trust, 60.0, DEFAULT_LIMITS, lambda: NO_WEIGHTS)
 
 
 def judge_run(run: Run, target: Path) -> Run:

@@ -15,8 +15,10 @@ from editproof.harness.pictures.files import encode_png
 from editproof.harness.review.app import make_app
 from editproof.harness.review.desk import Desk
 from editproof.harness.review.gateway import DeskKeys
+from editproof.harness.review.rerunning import Reruns
 from editproof.reports.html.review_page import make_review_page
 from tests.harness.review.conftest import OpenDesk
+from tests.harness.review.made import make_means
 
 PORT = 8123
 BASE = f"http://127.0.0.1:{PORT}"
@@ -27,7 +29,8 @@ class Opened:
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.keys = desk, DeskKeys(PORT)
-        self.app = make_app(desk, make_review_page(), self.keys, PORT)
+        self.reruns = Reruns(desk, make_means())
+        self.app = make_app(desk, self.reruns, make_review_page(), self.keys, PORT)
         self.client = TestClient(self.app, base_url=BASE, raise_server_exceptions=False)
 
     def enter(self) -> Opened:
@@ -110,12 +113,13 @@ def test_what_is_known_of_the_run(opened: Opened) -> None:
 def test_a_decision_and_its_undo(opened: Opened) -> None:
     """What is answered is what has changed, and how far the work is."""
     answer = opened.post("/api/decisions", {"kind": "reject", "cases": [3]}).json()
-    assert answer["states"]["3"]["state"] == "reject"
+    assert [(one["cases"], one["state"]) for one in answer["states"]] == [([3], "reject")]
     assert (answer["done"], answer["asked"]) == (1, 50)
     known = opened.client.get("/api/decisions").json()
     assert known["states"] == answer["states"]
     assert opened.client.get(f"/api/decisions?version={known['version']}").json() == {"same": True}
-    assert opened.post("/api/undo", {}).json()["states"] == {"3": None}
+    undone = opened.post("/api/undo", {}).json()["states"]
+    assert undone == [{"cases": [3], "state": "", "votes": []}]
 
 
 def test_a_comment_with_a_place(opened: Opened) -> None:
@@ -161,7 +165,7 @@ def test_pictures(opened: Opened, kind: str, edge: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/picture/50/now", "/picture/-1/now", "/picture/0/expected", "/picture/0/now?edge=97"]
+    "path", ["/picture/54/now", "/picture/-1/now", "/picture/0/expected", "/picture/0/now?edge=97"]
 )
 def test_pictures_that_are_not_there(opened: Opened, path: str) -> None:
     assert opened.client.get(path).status_code == 404
@@ -194,8 +198,39 @@ def test_a_desk_to_look_at(desk_of: OpenDesk) -> None:
         ("/api/undo", {}),
         ("/api/cases", {"case": 0, "name": "x", "mask": ""}),
         ("/api/apply", {"reason": "x"}),
+        ("/api/reruns", {"case": 0}),
     ):
         assert desk.post(path, body).status_code in {403, 409}
+
+
+def test_what_a_case_asks(opened: Opened) -> None:
+    """Its scene is not drawn any more, so the run's picture is what can be edited again."""
+    about = opened.client.get("/api/cases/0").json()
+    assert about["pipeline"] == "reference?inpaint.model=ns"
+    assert "The picture is the one that the run keeps" in about["note"]
+    assert opened.client.get("/api/cases/0/mask").status_code == 404
+    assert opened.client.get("/api/cases/54").status_code == 409
+    assert len(opened.client.get("/api/others").json()["cases"]) == 4
+
+
+def test_edits_that_are_not_begun(opened: Opened) -> None:
+    """A body that makes no sense, and an edit that nobody asked for."""
+    for body in (
+        {"case": 0, "settings": {"mask.dilate_px": float("nan")}},
+        {"case": 0, "seed": -1},
+        {"case": 0, "mask": base64.b64encode(b"no picture").decode()},
+        {"case": 54},
+        {"case": 0, "settings": {"inpaint.model": "diffusers:somebody/else"}},
+    ):
+        sent = json.dumps(body)
+        headers = {"Origin": BASE, "Content-Type": "application/json"}
+        answer = opened.client.post("/api/reruns", content=sent, headers=headers)
+        assert answer.status_code in {409, 422}, body
+    assert opened.client.get("/api/reruns").json() == {"reruns": []}
+    for path in ("cancel", "forget"):
+        assert opened.post(f"/api/reruns/1/{path}", {}).status_code == 409
+    assert opened.post("/api/reruns/1/keep", {"reason": "x"}).status_code == 409
+    assert opened.client.get("/api/reruns/1/picture").status_code == 409
 
 
 def test_a_case_is_kept(opened: Opened) -> None:
@@ -209,7 +244,7 @@ def test_a_case_is_kept(opened: Opened) -> None:
     assert (opened.desk.cases / "tag" / "mask.png").read_bytes() == data
     for more, status in (
         ({}, 409),
-        ({"name": "other", "case": 50}, 409),
+        ({"name": "other", "case": 54}, 409),
         ({"name": "other", "mask": "%%%"}, 409),
         ({"name": "other", "mask": ""}, 409),
     ):
