@@ -22,7 +22,7 @@ PORT = 28_281
 
 
 @pytest.fixture(scope="module")
-def firefox() -> Iterator[Any]:
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A Firefox without a window, driven by Marionette."""
     path = shutil.which("firefox-esr") or shutil.which("firefox")
     if path is None:
@@ -33,6 +33,7 @@ def firefox() -> Iterator[Any]:
         port=PORT,
         bin=path,
         headless=True,
+        gecko_log=str(tmp_path_factory.mktemp("firefox") / "gecko.log"),
         startup_timeout=START_S,
         socket_timeout=START_S,
     )
