@@ -81,7 +81,7 @@ class ClusterEngine:
 
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
-    ) -> Iterable[CaseRecord]:
+    ) -> Iterable[Sequence[CaseRecord]]:
         """As Engine.make_edits; every family early."""
         if not work:
             return
@@ -96,7 +96,8 @@ class ClusterEngine:
         for news in self._follow():
             for answer in news.answers:
                 logs.keep(answer)
-                yield from answer.records
+            if news.answers:
+                yield [record for answer in news.answers for record in answer.records]
             if news.is_over:
                 return
 

@@ -14,6 +14,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from editproof.harness.cluster.demand import Demand
 from editproof.harness.cluster.lanes import Lane, make_lanes
 from editproof.harness.cluster.machines import Machine, Machines
 from editproof.harness.cluster.orders import (
@@ -67,6 +68,7 @@ class Pool:
         """By model: which worker was asked what it is."""
         self._pipelines: dict[str, PipelineInfo] = {}
         self._lanes: list[Lane] = []
+        self._demand = Demand(cluster, order.jobs)
         self._setup: Any = None
         self._url = ""
         self._total = 0
@@ -176,6 +178,7 @@ class Pool:
         self._check_patience()
         self._check_end()
         self._feed_idle()
+        self._demand.ask(self._lanes, self._slots.values())
         admitted = [slot for slot in self._slots.values() if slot.is_admitted]
         state = ClusterState(
             nodes=len({slot.node for slot in admitted}),
@@ -376,6 +379,7 @@ class Pool:
         late = self._ends_at is not None and time.monotonic() >= self._ends_at
         if len(self._done) >= self._total or (late and not at_work):
             self._lanes = []
+            self._demand.end()
             self._outbox.end()
 
     # Loss

@@ -25,8 +25,9 @@ class Engine(Protocol):
 
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
-    ) -> Iterable[CaseRecord]:
-        """Do the work and give each record as it is finished. From `ends_at` on, seconds of the
-        monotonic clock, nothing is begun. Raises IncompleteError where the place is gone.
+    ) -> Iterable[Sequence[CaseRecord]]:
+        """Do the work and give the records of cases that ended together, as they end. From
+        `ends_at` on, seconds of the monotonic clock, nothing is begun. Raises IncompleteError where
+        the place is gone.
         """
         ...

@@ -73,7 +73,7 @@ class LocalEngine:
 
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
-    ) -> Iterable[CaseRecord]:
+    ) -> Iterable[Sequence[CaseRecord]]:
         """As Engine.make_edits."""
         return in_workers(setup, self._jobs, work, ends_at)
 
@@ -140,6 +140,9 @@ class RunConfig:
             manifest.suite.viewing,
         )
 
+
+CACHED_AT_ONCE = 100
+"""Cases from the cache that are kept together."""
 
 SAYS_ALL = frozenset(
     {"ContractError", "AdapterError", "AnswerError", "ServiceError", "ServiceGoneError"}
@@ -324,37 +327,55 @@ def _finish(
     done = len(finished)
     total = len(manifest.cases)
 
-    def keep(record: CaseRecord, *, is_stored: bool = False) -> None:
+    def keep(records: Sequence[CaseRecord], *, is_stored: bool = False) -> None:
         nonlocal done
         if is_stored:
-            store.note(record)
-        counted = record if is_stored else store.put(record)
-        done += 1
-        progress(counted, done, total)
+            store.note(*records)
+        for counted in records if is_stored else store.put(*records):
+            done += 1
+            progress(counted, done, total)
 
     cache.fetch(case for case in manifest.cases if case.id not in finished)
-    left = []
-    before = None
-    for case in manifest.cases:
-        record = finished.get(case.id)
-        if record is None and (record := cache.get(case, config.folder)):
-            keep(record)
-        if record is None:
-            left.append(EditWork(case, before if before and case.follows(before.case) else None))
-        before = record
+    left = _keep_cached(manifest, finished, cache, config.folder, keep)
     paid, cost = _take_affordable(left, manifest.pipelines, config.max_cost)
     setup = replace(config.setup, accepted=config.find_accepted(manifest))
     made = []
-    for record in config.engine.make_edits(setup, paid, config.ends_at):
-        keep(record, is_stored=config.cluster is not None)
-        if has_pictures(record, config.folder):
-            cache.put(record, config.folder)
-        made.append(replace(record, measurements=(), stages=()))  # the journal has them
+    for records in config.engine.make_edits(setup, paid, config.ends_at):
+        keep(records, is_stored=config.cluster is not None)
+        for record in records:
+            if has_pictures(record, config.folder):
+                cache.put(record, config.folder)
+            made.append(replace(record, measurements=(), stages=()))  # the journal has them
     if cost:
         spent = sum(manifest.pipelines[one.case.model.name].capabilities.price for one in made)
         warn(f"{len(made)} edits were made, for {spent:g} by the prices of their pipelines")
     _check_all_done(config, done, total, all_are_paid=len(paid) == len(left))
     return made
+
+
+def _keep_cached(
+    manifest: Manifest,
+    finished: Mapping[str, CaseRecord],
+    cache: CarefulCache,
+    folder: Path,
+    keep: Callable[[Sequence[CaseRecord]], None],
+) -> list[EditWork]:
+    """Keep what the cache has of the cases that are not finished. Gives the work that is left."""
+    left = []
+    before = None
+    found: list[CaseRecord] = []
+    for case in manifest.cases:
+        record = finished.get(case.id)
+        if record is None and (record := cache.get(case, folder)):
+            found.append(record)
+        if len(found) == CACHED_AT_ONCE:
+            keep(found)
+            found = []
+        if record is None:
+            left.append(EditWork(case, before if before and case.follows(before.case) else None))
+        before = record
+    keep(found)
+    return left
 
 
 def _check_all_done(config: RunConfig, done: int, total: int, *, all_are_paid: bool) -> None:

@@ -21,9 +21,10 @@ from editproof.harness.running.worker import Work, WorkerSetup
 
 def in_workers(
     setup: WorkerSetup, jobs: int, work: Sequence[Work], ends_at: float | None = None
-) -> Iterable[CaseRecord]:
-    """Do the work in `jobs` workers and give each record as it is finished. Work on one scene stays
-    in one worker. From `ends_at` on, seconds of the monotonic clock, nothing is begun.
+) -> Iterable[Sequence[CaseRecord]]:
+    """Do the work in `jobs` workers and give the records of cases that ended together, as they end.
+    Work on one scene stays in one worker, which goes on before its records are taken. From
+    `ends_at` on, seconds of the monotonic clock, nothing is begun.
     """
     queue = SceneQueue(work, ends_at)
     workers = [WorkerProcess(setup, number) for number in range(min(jobs, len(work)))]
@@ -33,10 +34,12 @@ def in_workers(
         while busy := [worker for worker in workers if worker.work]:
             patience_s = min(worker.time_left_s() for worker in busy)
             ready = wait_for_any([worker.child for worker in busy], patience_s)
+            ended: list[CaseRecord] = []
             for worker in busy:
                 if worker.child in ready or worker.time_left_s() <= 0:
-                    yield from worker.finish()
+                    ended += worker.finish()
                     worker.start(queue.next_for(worker.number))
+            yield ended
     finally:
         stop_all([worker.child for worker in workers])
 

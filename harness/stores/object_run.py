@@ -29,6 +29,7 @@ from editproof.harness.stores.compaction import (
 )
 from editproof.harness.stores.copied_journal import Place, RecordLines, check_line, read_places
 from editproof.harness.stores.lease import LEASE, Lease
+from editproof.harness.stores.objects import do_at_once
 from editproof.harness.stores.places import StoreUrl
 from editproof.harness.stores.run_copy import RunCopy
 
@@ -73,33 +74,38 @@ class ObjectRunStore:
                 if name_case(case_id) in there
             }
 
-    def put(self, record: CaseRecord) -> CaseRecord:
-        """As RunStore.put. Raises StoreError, and IncompleteError where another process drives the
-        run by now.
+    def put(self, *records: CaseRecord) -> tuple[CaseRecord, ...]:
+        """As RunStore.put: several requests are under way together. Raises StoreError, and
+        IncompleteError where another process drives the run by now.
         """
         if self._lease and self._lease.is_lost:
             raise IncompleteError(
                 f"another editproof has taken over {self._copy.url}, since this one did not answer"
                 " for a while. What it finished is stored"
             )
-        new = [digest for digest in list_pictures(record) if digest not in self._sent]
+        named = {digest for record in records for digest in list_pictures(record)}
+        new = sorted(named - self._sent)
         send_pictures(self.folder, new, self._objects)
         self._sent.update(new)
-        counted = self._put_record(record)
+        counted = do_at_once(self._put_record, records)
         if self._journal:
-            self.note(counted)
-        return counted
+            self.note(*counted)
+        return tuple(counted)
 
-    def note(self, record: CaseRecord) -> None:
+    def note(self, *records: CaseRecord) -> None:
         """As RunStore.note."""
         if self._journal is None:
             raise RuntimeError("the run was neither started nor resumed")
-        if record.case.id in self._finished:
-            return
-        place = self._journal.append(record)
-        if record.error is None:
-            self._finished.add(record.case.id)
-            self._unpacked[record.case.id] = place
+        new: dict[str, CaseRecord] = {}
+        for record in records:
+            known = new.get(record.case.id)
+            if record.case.id not in self._finished and (known is None or known.error):
+                new[record.case.id] = record
+        places = self._journal.append(*new.values())
+        for (case_id, record), place in zip(new.items(), places, strict=True):
+            if record.error is None:
+                self._finished.add(case_id)
+                self._unpacked[case_id] = place
         if len(self._unpacked) >= CASES_A_PART:
             self._pack()
 
