@@ -79,6 +79,10 @@ class ClusterEngine:
         environment: Environment = self._ask("environment")
         return environment
 
+    def drop(self, model: str) -> None:
+        """As Engine.drop."""
+        self._ask("drop", model)
+
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
     ) -> Iterable[Sequence[CaseRecord]]:

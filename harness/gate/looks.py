@@ -363,7 +363,9 @@ def _measure_tasks(
         results = pool.map(
             lambda asked: (
                 asked[0].pair,
-                _compare_task(*asked, folders, known.get(asked[0].pair), blind=bool(blind)),
+                _compare_task(
+                    asked[0], asked[1], folders, known.get(asked[0].pair), blind=bool(blind)
+                ),
             ),
             _by_scene(run, missing.values()),
         )

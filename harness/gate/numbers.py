@@ -85,7 +85,7 @@ def _read_side(
     places = {case_id: place for place, case_id in enumerate(ids)}
     values = np.where(grid.states == MEASURED, grid.values, np.nan)
     turned = (
-        np.stack([_turn_sign(run, key, row) for key, row in zip(keys, values, strict=True)])
+        np.stack([turn_sign(run, key, row) for key, row in zip(keys, values, strict=True)])
         if keys
         else values
     )
@@ -101,7 +101,8 @@ def find_aspect(run: Run, metric: str) -> str:
     return run.manifest.metrics[metric].aspect or get_metric(metric, NO_WEIGHTS).aspect
 
 
-def _turn_sign(run: Run, key: NumberKey, row: Values) -> Values:
+def turn_sign(run: Run, key: NumberKey, row: Values) -> Values:
+    """A number of some cases, turned so that more is worse, up to what nobody sees."""
     info = run.manifest.metrics[key.metric]
     turned = measure_badness(row, info.better)
     unseen = info.unseen if info.aspect else get_metric(key.metric, NO_WEIGHTS).unseen

@@ -103,7 +103,7 @@ def judge_pairs(
     margins = [known.find(scene.family, scene.model, cases=1) for scene, _ in shown]
     moved = clip_margins(in_margins(ours - theirs, np.stack(margins)))
     lost, won = by_aspect(numbers, moved)
-    has_moved = moved.any(axis=1)
+    has_moved = np.asarray(moved.any(axis=1))
     for place, (scene, look) in enumerate(shown):
         if look.state == "visible" or has_moved[place]:
             parts = (moved[place], lost[place], won[place], margins[place])

@@ -161,7 +161,11 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Te
     count = np.array([(new.shape[1], old.shape[1]) for new, old in scores], np.float64)
     freedom = np.maximum(count.sum(axis=1) - 2, 0)
     alike = [
-        (places, *(np.stack([scores[place][side] for place in places]) for side in (0, 1)))
+        (
+            places,
+            np.stack([scores[place][0] for place in places]),
+            np.stack([scores[place][1] for place in places]),
+        )
         for places in group_places((new.shape[1], old.shape[1]) for new, old in scores)
     ]
     change, squares = np.empty((2, len(scores), len(scores[0][0])))

@@ -156,26 +156,25 @@ class _GridBuilder:
 
 def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKey, ...]:
     """Every number that a table of measurements has, in its order."""
-    found: dict[tuple[str, ...], None] = {}
+    found: dict[tuple[Any, ...], None] = {}
     with open_table(path, _KEY_WORDS, index) as file:
         for batch in file.iter_batches(_BATCH, columns=_KEY_WORDS):
             parts = [_encode_words(batch, name) for name in _KEY_WORDS]
             names = [read_words(part.dictionary) for part in parts]
             counts = tuple(max(1, len(words)) for words in names)
             codes = np.ravel_multi_index([to_array(part.indices) for part in parts], counts)
-            there = [*map(tuple, _spell(np.flatnonzero(np.bincount(codes)), names, counts))]
-            if not found.keys() >= {*there}:
+            if not found.keys() >= {*_spell(np.flatnonzero(np.bincount(codes)), names, counts)}:
                 first = np.sort(_find_first(codes))
-                found |= dict.fromkeys(map(tuple, _spell(codes[first], names, counts)))
+                found |= dict.fromkeys(_spell(codes[first], names, counts))
     return tuple(dict.fromkeys(NumberKey(metric_name(metric), *rest) for metric, *rest in found))
 
 
 def _spell(
-    codes: npt.NDArray[np.intp], names: Sequence[Sequence[str]], counts: tuple[int, ...]
-) -> Iterable[Iterable[str]]:
+    codes: npt.NDArray[np.intp], names: Sequence[Sequence[Any]], counts: tuple[int, ...]
+) -> Iterator[tuple[Any, ...]]:
     """For each code its words."""
-    places = zip(*np.unravel_index(codes, counts), strict=True)
-    return (tuple(words[place] for words, place in zip(names, at, strict=True)) for at in places)
+    for places in zip(*np.unravel_index(codes, counts), strict=True):
+        yield tuple(words[place] for words, place in zip(names, places, strict=True))
 
 
 def _find_first(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

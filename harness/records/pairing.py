@@ -124,7 +124,7 @@ class Pairing:
 
 def pair(run: Run, baseline: Run) -> Pairing:
     """Find every case's accepted counterparts. Only finished cases count, on both sides."""
-    ours, theirs = _by_subject(run), _by_subject(baseline)
+    ours, theirs = find_subjects(run), find_subjects(baseline)
     turns = run.case_table.column("turn")
     same = _SameCases(run, baseline)
     modes = {
@@ -231,7 +231,7 @@ def plan_comparisons(manifest: Manifest, baseline: Baseline) -> dict[str, Accept
     """Case id of a run that is planned -> what its picture will be compared with. Pictures that
     turn out to be of another scene are left out by `pair` afterwards.
     """
-    theirs = _by_subject(baseline.run)
+    theirs = find_subjects(baseline.run)
     found: dict[str, AcceptedPictures] = {}
     ours: dict[Subject, list[int]] = {}
     for column, case in enumerate(manifest.cases):
@@ -290,7 +290,7 @@ def takes_seed(run: Run, model: str) -> bool:
     return pipeline is None or pipeline.capabilities.takes_seed
 
 
-def _by_subject(run: Run) -> dict[Subject, list[int]]:
+def find_subjects(run: Run) -> dict[Subject, list[int]]:
     """Columns of the finished cases of every scene and model."""
     cases, ended = run.case_table, run.ending_table
     columns = np.flatnonzero(ended.finished & (ended.texts("error") == ""))

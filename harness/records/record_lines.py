@@ -60,9 +60,10 @@ def _drop_defaults(value: Any, *without: str) -> Any:
         return [_drop_defaults(part) for part in value]
     if not is_dataclass(value):
         return value
+    kind: type = type(value)
     return {
         name: _drop_defaults(part)
-        for name, default in _list_defaults(type(value), without)
+        for name, default in _list_defaults(kind, without)
         if (part := getattr(value, name)) != default
     }
 

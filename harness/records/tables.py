@@ -154,14 +154,20 @@ def read_words(column: Any) -> list[Any]:
     """The values of a column of texts. (pyarrow's own conversion makes an object of its own for
     each value first.)
     """
-    if str(column.type) != "string" or column.null_count:
-        return column.to_pylist()
+    words: list[Any] | None = None
+    if str(column.type) == "string" and not column.null_count:
+        words = _cut_words(column)
+    if words is None:
+        words = column.to_pylist()
+    return words
+
+
+def _cut_words(column: Any) -> list[str] | None:
+    """Texts without gaps; None: they are not all ASCII."""
     ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1]
     text = str(memoryview(column.buffers()[2] or b"")[ends[0] : ends[-1]], "utf-8")
-    if not text.isascii():
-        return column.to_pylist()
     cuts = (ends - ends[0]).tolist()
-    return [text[start:end] for start, end in pairwise(cuts)]
+    return [text[start:end] for start, end in pairwise(cuts)] if text.isascii() else None
 
 
 def to_floats(column: Any) -> npt.NDArray[np.float64]:

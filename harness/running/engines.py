@@ -23,6 +23,10 @@ class Engine(Protocol):
         """What of the place determines numbers. Raises UsageError where it can't be used."""
         ...
 
+    def drop(self, model: str) -> None:
+        """Begin no more edits of a model."""
+        ...
+
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
     ) -> Iterable[Sequence[CaseRecord]]:

@@ -133,7 +133,7 @@ def small() -> Suite:
 
 
 def stand_in(
-    _setup: object, _jobs: int, works: Sequence[EditWork], _ends_at: float | None
+    _setup: object, _jobs: int, works: Sequence[EditWork], *_: object
 ) -> list[list[CaseRecord]]:
     """Workers that need no process: two cases at a time end together."""
     records = [replace(pictured(35.0, "a"), case=work.case, blobs={}) for work in works]
