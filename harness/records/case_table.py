@@ -184,9 +184,7 @@ def _as_column(values: Sequence[Any]) -> Objects:
 
 
 def _fill(values: Sequence[Any]) -> Objects:
-    found = np.empty(len(values), object)
-    found[:] = values
-    return found
+    return np.fromiter(values, object, len(values))
 
 
 def _join(parts: Sequence[Objects]) -> Objects:

@@ -76,9 +76,14 @@ class PairedIds(Mapping[str, str]):
         found[self.ours] = self.theirs
         return found
 
+    def find_partner(self, case_id: str) -> int | None:
+        """Column of the accepted case; None: there is none."""
+        partner = int(self._partners[self._run.column_of[case_id]])
+        return partner if partner >= 0 else None
+
     def __getitem__(self, case_id: str) -> str:
-        partner = self._partners[self._run.column_of[case_id]]
-        if partner < 0:
+        partner = self.find_partner(case_id)
+        if partner is None:
             raise KeyError(case_id)
         return _case_id(self._baseline, partner)
 
