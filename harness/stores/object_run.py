@@ -9,7 +9,7 @@ verdict.json, tables, report/ …   as in a local folder, sent when the command 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from editproof.harness.stores.compaction import (
 )
 from editproof.harness.stores.copied_journal import Place, RecordLines, check_line, read_places
 from editproof.harness.stores.lease import LEASE, Lease
-from editproof.harness.stores.objects import do_at_once
+from editproof.harness.stores.objects import AT_ONCE, do_at_once
 from editproof.harness.stores.places import StoreUrl
 from editproof.harness.stores.run_copy import RunCopy
 
@@ -87,22 +87,29 @@ class ObjectRunStore:
         new = sorted(named - self._sent)
         send_pictures(self.folder, new, self._objects)
         self._sent.update(new)
-        counted = do_at_once(self._put_record, records)
+        lines = [(record, encode_record(record)) for record in records]
+        shares = [lines[start::AT_ONCE] for start in range(min(AT_ONCE, len(lines)))]
+        stored = do_at_once(lambda share: [self._put_line(*one) for one in share], shares)
+        counted = [stored[place % AT_ONCE][place // AT_ONCE] for place in range(len(lines))]
         if self._journal:
-            self.note(*counted)
-        return tuple(counted)
+            self._note_lines(self._journal, counted)
+        return tuple(record for record, _ in counted)
 
     def note(self, *records: CaseRecord) -> None:
         """As RunStore.note."""
         if self._journal is None:
             raise RuntimeError("the run was neither started nor resumed")
-        new: dict[str, CaseRecord] = {}
-        for record in records:
-            known = new.get(record.case.id)
-            if record.case.id not in self._finished and (known is None or known.error):
-                new[record.case.id] = record
-        places = self._journal.append(*new.values())
-        for (case_id, record), place in zip(new.items(), places, strict=True):
+        self._note_lines(self._journal, [(record, encode_record(record)) for record in records])
+
+    def _note_lines(self, journal: Journal, lines: Iterable[tuple[CaseRecord, bytes]]) -> None:
+        """Write down what is new: records and their lines."""
+        new: dict[str, tuple[CaseRecord, bytes]] = {}
+        for record, line in lines:
+            case_id = record.case.id
+            if case_id not in self._finished and (case_id not in new or new[case_id][0].error):
+                new[case_id] = (record, line)
+        places = journal.append_lines([line for _, line in new.values()])
+        for (case_id, (record, _)), place in zip(new.items(), places, strict=True):
             if record.error is None:
                 self._finished.add(case_id)
                 self._unpacked[case_id] = place
@@ -135,20 +142,21 @@ class ObjectRunStore:
             self.close()
             raise
 
-    def _put_record(self, record: CaseRecord) -> CaseRecord:
-        """Write the case's object, unless there is one; give the record that counts."""
-        line, case_id = encode_record(record), record.case.id
+    def _put_line(self, record: CaseRecord, line: bytes) -> tuple[CaseRecord, bytes]:
+        """Write the case's object, unless there is one; give the record that counts, and its line."""
+        case_id = record.case.id
         if record.error is not None:
             self._objects.write(name_failure(case_id), line)
-            return record
+            return record, line
         name = name_case(case_id)
-        if self._objects.create(name, line):
-            return record
-        try:
-            return self._read_case(case_id) or record
-        except DamagedError:
-            self._objects.write(name, line)
-            return record
+        if not self._objects.create(name, line):
+            try:
+                known = self._read_case(case_id)
+            except DamagedError:
+                self._objects.write(name, line)
+            else:
+                return (known, encode_record(known)) if known else (record, line)
+        return record, line
 
     def _read_case(self, case_id: str) -> CaseRecord | None:
         name = name_case(case_id)
