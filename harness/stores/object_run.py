@@ -143,7 +143,7 @@ class ObjectRunStore:
             raise
 
     def _put_line(self, record: CaseRecord, line: bytes) -> tuple[CaseRecord, bytes]:
-        """Write the case's object, unless there is one; give the record that counts, and its line."""
+        """Write the case's object, unless there is one; give what counts, and its line."""
         case_id = record.case.id
         if record.error is not None:
             self._objects.write(name_failure(case_id), line)
