@@ -207,9 +207,9 @@ class _Sights(NamedTuple):
 
 
 def _list_sights(scenes: Sequence[Scene]) -> _Sights:
-    counts = [len(scene.ours) for scene in scenes]
+    counts = np.array([len(scene.ours) for scene in scenes], np.intp)
     sides = (
-        np.fromiter(chain.from_iterable(side), np.intp, sum(counts))
+        np.fromiter(chain.from_iterable(side), np.intp, int(counts.sum()))
         for side in ((one.ours for one in scenes), (one.partners for one in scenes))
     )
     return _Sights(np.repeat(np.arange(len(scenes)), counts), *sides)

@@ -193,7 +193,8 @@ def _read_cases(
     with open_table(path, ["case_id", *_WORDS], index) as file:
         for group in range(file.num_row_groups):
             ids = file.read_row_group(group, columns=["case_id"]).column(0).chunks
-            asked = np.concatenate([_find_columns(part, columns) for part in ids])
+            none = np.empty(0, np.intp)
+            asked = np.concatenate([none, *(_find_columns(part, columns) for part in ids)])
             if (asked >= 0).any():
                 start = 0
                 for batch in file.iter_batches(

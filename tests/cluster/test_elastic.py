@@ -48,7 +48,7 @@ def test_an_autoscaler_is_told_what_is_left(folder: Path, cluster: LocalCluster)
     going = start_on(cluster, ["--out", "run", *SLOW_EDITS])
     wait_for_cases(folder / "run", 1, going)
     demand = read_demand(cluster)
-    said, _ = going.communicate()
+    said = "".join(going.communicate())
     assert going.returncode == 0, said
     assert len(demand) > 2
     assert all(one == {"CPU": 1.0} for one in demand)
