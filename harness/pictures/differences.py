@@ -52,7 +52,8 @@ class PicturePair:
     def key(self) -> str:
         """The key under which the result is stored."""
         pictures = f'["{self.accepted}", "{self.image}", "{self.expected}", '
-        return hashlib.sha256(f"{pictures}{_identify_measure(self.viewing)}".encode()).hexdigest()
+        measure = _identify_measure(self.viewing, VERSION)
+        return hashlib.sha256(f"{pictures}{measure}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +142,10 @@ def _cache_path(cache: Path, key: str) -> Path:
 
 
 @cache
-def _identify_measure(viewing: Viewing) -> str:
+def _identify_measure(viewing: Viewing, version: str) -> str:
     """The end of a key's JSON: what pictures of any hash are compared by."""
     look = (viewing.display, viewing.distance_m, viewing.zoom)
-    return json.dumps([*look, VERSION, _package_version()])[1:]
+    return json.dumps([*look, version, _package_version()])[1:]
 
 
 @cache
