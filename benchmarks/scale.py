@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ CASES = 1_000_000
 LEAN = ("psnr", "ghost", "halo", "seam_energy", "outside_change")
 """Metrics of a run of a million cases."""
 WORKERS = 1_000
+TOGETHER = 50
+"""Cases that end while the disk is busy with those before."""
 JOURNAL_CASES = 20_000
 TABLE_CASES = 100_000
 """How many cases these stages are measured on: what they hold does not grow with the run.
@@ -88,7 +91,17 @@ def hand_out(cases: int, folder: Path) -> None:
 
 
 def keep_journal(cases: int, folder: Path) -> None:
-    """Write every record to the journal, each on the disk before the next."""
+    """Write every record to the journal. Those that end together are on the disk before the
+    next.
+    """
+    journal = Journal(folder)
+    for records in draw_endings(cases, folder):
+        journal.append(*records)
+    journal.close()
+
+
+def keep_alone(cases: int, folder: Path) -> None:
+    """The same where no two cases end together."""
     journal = Journal(folder)
     for record in draw_records(cases, folder):
         journal.append(record)
@@ -100,8 +113,8 @@ def keep_objects(cases: int, folder: Path) -> None:
     suite = replace(load_suite("nightly", folder), metrics=LEAN)
     store = open_run_store("memory://scale/run")
     store.start(make_manifest(suite, tuple(draw_cases(suite, cases))))
-    for record in draw_records(cases, folder):
-        store.put(replace(record, blobs={}))
+    for records in draw_endings(cases, folder):
+        store.put(*(replace(record, blobs={}) for record in records))
     store.close()
 
 
@@ -112,7 +125,8 @@ def make_tables(cases: int, folder: Path) -> None:
 
 STAGES: Mapping[str, Stage] = {
     "queue": Stage(f"handed out to {WORKERS:,} workers", hand_out),
-    "journal": Stage("kept in a journal, each flushed", keep_journal, JOURNAL_CASES),
+    "journal": Stage(f"kept in a journal, {TOGETHER} a flush", keep_journal, JOURNAL_CASES),
+    "alone": Stage("kept in a journal, each flushed", keep_alone, JOURNAL_CASES // 10),
     "store": Stage(
         "stored as an object, packed by thousands",
         keep_objects,
@@ -128,6 +142,13 @@ def draw_records(cases: int, folder: Path, metrics: tuple[str, ...] = LEAN) -> I
     numbers = [tuple(_draw_numbers(metrics, rng)) for _ in range(PROTOTYPES)]
     for at, case in enumerate(draw_cases(load_suite("nightly", folder), cases)):
         yield _make_record(case, numbers[at % PROTOTYPES])
+
+
+def draw_endings(cases: int, folder: Path) -> Iterator[list[CaseRecord]]:
+    """The same, those together that end together."""
+    left = draw_records(cases, folder)
+    while records := [*islice(left, TOGETHER)]:
+        yield records
 
 
 def _draw_numbers(metrics: tuple[str, ...], rng: np.random.Generator) -> Iterator[Measurement]:

@@ -46,6 +46,8 @@ ACCEPTED_PICTURE = "actual"
 ALSO = "also"
 HISTORY = "history"
 KEPT_STATES = 10
+AT_ONCE = 1000
+"""Records that are forced to the disk together."""
 """How many acceptances can be taken back."""
 
 _BEFORE_INDEX = frozenset({MANIFEST, JOURNAL, "blobs"})
@@ -229,8 +231,8 @@ def _write_run(manifest: Manifest, records: Sequence[CaseRecord], folder: Path) 
     write_manifest(folder, replace(manifest, schema=SCHEMA))
     journal = Journal(folder)
     try:
-        for record in records:
-            journal.append(record)
+        for start in range(0, len(records), AT_ONCE):
+            journal.append(*records[start : start + AT_ONCE])
     finally:
         journal.close()
     write_tables(folder, records)

@@ -86,7 +86,7 @@ class CaseActor:
         records = self._worker.take(work)
         if self._store:
             try:
-                records = tuple(map(self._store.put, records))
+                records = self._store.put(*records)
             except EditproofError as error:
                 return error
         failed = any(record.error for record in records)

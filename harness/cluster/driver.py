@@ -2,7 +2,8 @@
 
 Ray ends the process that speaks to it where a cluster's head is gone, so that is never the run's
 own. Messages: ("connect", order) -> None; ("environment",) -> Environment; ("describe", models) and
-("edits", setup, url, work, ends_at) -> None, and then ("news",) -> News until nothing more comes.
+("edits", setup, url, work, ends_at) -> None, and then ("news",) -> News until nothing more comes;
+("drop", model) -> None meanwhile.
 What can't be done comes back as an error of ours.
 """
 
@@ -34,6 +35,7 @@ def main(requests: Requests) -> None:
     answers: dict[str, Callable[..., object]] = {
         "connect": driver.connect,
         "describe": driver.describe,
+        "drop": driver.drop,
         "edits": driver.make_edits,
         "environment": driver.find_environment,
         "news": driver.take_news,
@@ -67,6 +69,10 @@ class _Driver:
     ) -> None:
         """Begin to do the work."""
         self._find_pool().make_edits(setup, url, work, ends_at)
+
+    def drop(self, model: str) -> None:
+        """Begin no more edits of a model."""
+        self._find_pool().drop(model)
 
     def find_environment(self) -> Environment:
         """That of the machines that take part, once pipelines have been described."""

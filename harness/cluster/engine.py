@@ -79,9 +79,13 @@ class ClusterEngine:
         environment: Environment = self._ask("environment")
         return environment
 
+    def drop(self, model: str) -> None:
+        """As Engine.drop."""
+        self._ask("drop", model)
+
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
-    ) -> Iterable[CaseRecord]:
+    ) -> Iterable[Sequence[CaseRecord]]:
         """As Engine.make_edits; every family early."""
         if not work:
             return
@@ -96,7 +100,8 @@ class ClusterEngine:
         for news in self._follow():
             for answer in news.answers:
                 logs.keep(answer)
-                yield from answer.records
+            if news.answers:
+                yield [record for answer in news.answers for record in answer.records]
             if news.is_over:
                 return
 

@@ -49,6 +49,7 @@ def make_lanes(
     resources: Mapping[str, Resources],
     pipelines: Mapping[str, PipelineInfo],
     ends_at: float | None,
+    dropped: Container[str] = frozenset(),
 ) -> list[Lane]:
     """One lane for all models that take the same, and one for each model whose service makes only
     so many edits at a time. Each begins with something of every family.
@@ -66,7 +67,7 @@ def make_lanes(
     return [
         Lane(
             resources,
-            SceneQueue(part, ends_at),
+            SceneQueue(part, ends_at, dropped),
             (pipelines[limited].capabilities.concurrency or 0) if limited else 0,
         )
         for (resources, limited), part in zip(kinds, parts, strict=True)

@@ -14,6 +14,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from editproof.harness.cluster.demand import Demand
 from editproof.harness.cluster.lanes import Lane, make_lanes
 from editproof.harness.cluster.machines import Machine, Machines
 from editproof.harness.cluster.orders import (
@@ -67,6 +68,8 @@ class Pool:
         """By model: which worker was asked what it is."""
         self._pipelines: dict[str, PipelineInfo] = {}
         self._lanes: list[Lane] = []
+        self._demand = Demand(cluster, order.jobs)
+        self._dropped: set[str] = set()
         self._setup: Any = None
         self._url = ""
         self._total = 0
@@ -105,6 +108,10 @@ class Pool:
     ) -> None:
         """Begin to do the work. `url`: the run's; empty: it lies in `setup.folder`."""
         self._events.put(partial(self._begin_edits, setup, url, work, ends_at))
+
+    def drop(self, model: str) -> None:
+        """Begin no more edits of a model."""
+        self._dropped.add(model)
 
     def take_news(self, patience_s: float) -> News:
         """What has happened since the last call; waits a little where that is nothing. Raises what
@@ -176,6 +183,7 @@ class Pool:
         self._check_patience()
         self._check_end()
         self._feed_idle()
+        self._demand.ask(self._lanes, self._slots.values())
         admitted = [slot for slot in self._slots.values() if slot.is_admitted]
         state = ClusterState(
             nodes=len({slot.node for slot in admitted}),
@@ -310,7 +318,7 @@ class Pool:
         self._models = {}
         self._total, self._ends_at = len(work), ends_at
         resources = {one.case.model.name: self._resources(one.case.model.name) for one in work}
-        self._lanes = make_lanes(work, resources, self._pipelines, ends_at)
+        self._lanes = make_lanes(work, resources, self._pipelines, ends_at, self._dropped)
         self._done, self._tries, self._before = set(), {}, {}
         self._chained = {one.case.chain for one in work if one.case.turn > 1}
         at_once = sum(lane.most for lane in self._lanes)
@@ -374,8 +382,10 @@ class Pool:
             return
         at_work = any(slot.work and not slot.is_silent for slot in self._slots.values())
         late = self._ends_at is not None and time.monotonic() >= self._ends_at
-        if len(self._done) >= self._total or (late and not at_work):
+        nothing_left = late or (self._dropped and not any(lane.queue.left for lane in self._lanes))
+        if len(self._done) >= self._total or (nothing_left and not at_work):
             self._lanes = []
+            self._demand.end()
             self._outbox.end()
 
     # Loss

@@ -66,6 +66,15 @@ class RayCluster:
         except (TypeError, ValueError) as error:
             raise UsageError(f"[resources] runtime_env: {join_one_line(error)}") from error
 
+    def ask_for_room(self, wanted: Sequence[Resources]) -> None:
+        """Tell the cluster's autoscaler, where it has one, how many workers want room; none: no
+        more than there are. Ray keeps that until it is told again.
+        """
+        sdk: Any = import_module("ray.autoscaler.sdk")
+        bundles = [_describe_bundle(one) for one in wanted]
+        with suppress(Exception):  # it is a wish: work goes on without
+            sdk.request_resources(bundles=bundles)
+
     def call(self, actor: Any, method: str, arguments: Sequence[object]) -> Future[Any]:
         """Call a method of an actor. `ping` is answered while it works."""
         call = getattr(actor, method)
@@ -81,3 +90,8 @@ class RayCluster:
         """Kill an actor."""
         with suppress(Exception):  # it may be gone, and so may the cluster
             self._ray.kill(actor)
+
+
+def _describe_bundle(resources: Resources) -> dict[str, float]:
+    counts = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory}
+    return {name: count for name, count in counts.items() if count}

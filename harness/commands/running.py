@@ -151,6 +151,13 @@ def run(
             show_default=False,
         ),
     ] = "",
+    stop_early: Annotated[
+        bool,
+        typer.Option(
+            "--stop-early",
+            help="Make no more edits with a model that is worse than the baseline beyond chance.",
+        ),
+    ] = False,
     on: Annotated[
         str,
         typer.Option(
@@ -218,6 +225,7 @@ def run(
             repeats=repeat,
             max_cost=max_cost,
             deadline=deadline,
+            stop_early=stop_early,
             on=on,
             pin=pin,
             shard=shard,

@@ -46,7 +46,7 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
     """What costs far more than it did, in a sentence each. To have it fail the build, somebody
     writes [[limits]].
     """
-    pairs = pairing.find_columns(run, baseline.run)
+    pairs = pairing.ids.ours, pairing.ids.theirs
     for model in dict.fromkeys(scene.model for scene in pairing.scenes):
         if slower := _describe_slowdown(run, baseline.run, pairs, model):
             yield slower

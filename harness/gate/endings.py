@@ -157,7 +157,7 @@ def _count_ranks(run: Run, baseline: Run, pairing: Pairing) -> Columns:
     """How many ranks worse each case of the run ended; 0: no worse, or nothing to compare."""
     ranks = np.zeros(len(run.manifest.cases), np.intp)
     now, then = (side.ending_table.texts("status") for side in (run, baseline))
-    ours, theirs = pairing.find_columns(run, baseline)
+    ours, theirs = pairing.ids.ours, pairing.ids.theirs
     moved = now[ours] != then[theirs]
     for column, partner in zip(ours[moved].tolist(), theirs[moved].tolist(), strict=True):
         if now[column] in STATUSES and then[partner] in STATUSES:

@@ -75,9 +75,10 @@ def match_seeds(run: Run, baseline: Run, pairing: Pairing, ids: Iterable[str]) -
     seeds, found = baseline.case_table.column("seed"), {}
     for one in dict.fromkeys(ids):
         case = run.manifest.cases[run.column_of[one]]
-        if (other := pairing.ids.get(one)) and (
-            (case.seed == seeds[baseline.column_of[other]] and not case.repeat)
+        partner = pairing.ids.find_partner(one)
+        if partner is not None and (
+            (case.seed == seeds[partner] and not case.repeat)
             or not is_stochastic(run, case.model.name)
         ):
-            found[one] = other
+            found[one] = pairing.ids[one]
     return found

@@ -233,12 +233,9 @@ def _score_scenes(
     """What lost and won, and the numbers that say so. Nothing is read where nothing changed
     visibly.
     """
-    pairs = [scene for scene in pairing.scenes if scene.mode == "pairs"]
-    seeded = [
-        scene
-        for scene in pairing.scenes
-        if scene.mode == "seeds" and looks.list_changed(scene.ours)
-    ]
+    changed = looks.list_changed_scenes(pairing.scenes)
+    pairs = [scene for scene in changed if scene.mode == "pairs"]
+    seeded = [scene for scene in changed if scene.mode == "seeds"]
     shown = [one for scene in pairs for one in looks.list_changed(scene.ours)]
     shown = [one for one in shown if one.state in {"visible", "unknown"}]
     ours = [*(one.column for one in shown), *(column for scene in seeded for column in scene.ours)]
@@ -283,18 +280,23 @@ def judge_aspects(run: Run, compared: BaselineComparison) -> Iterable[Judgement]
     by_group: dict[tuple[str, str], list[Scored]] = {}
     for one in compared.scored:
         by_group.setdefault((one.scene.family, one.scene.model), []).append(one)
-    columns: dict[tuple[str, str], list[int]] = {}
+    counts: dict[tuple[str, str], int] = {}
     for scene in compared.pairing.scenes:
-        columns.setdefault((scene.family, scene.model), []).extend(scene.ours)
-    for group, own in columns.items():
+        group = (scene.family, scene.model)
+        counts[group] = counts.get(group, 0) + len(scene.ours)
+    changed: dict[tuple[str, str], list[Look]] = {}
+    for scene in compared.looks.list_changed_scenes(compared.pairing.scenes):
+        looks = compared.looks.list_changed(scene.ours)
+        changed.setdefault((scene.family, scene.model), []).extend(looks)
+    for group, count in counts.items():
         scored = by_group.get(group, [])
-        looks = compared.looks.list_changed(own)
+        looks = changed.get(group, [])
         for place, aspect in enumerate(ASPECTS):
             lost = float(sum(one.lost[place] for one in scored))
             won = float(sum(one.won[place] for one in scored))
             jod = max((one.jod for one in scored if one.jod is not None), default=0.0)
             outcome = _of_aspect(lost, won, {outcomes[id(one)] for one in scored}, looks)
-            yield Judgement(*group, aspect, outcome, round(lost, 3), round(won, 3), jod, len(own))
+            yield Judgement(*group, aspect, outcome, round(lost, 3), round(won, 3), jod, count)
     yield from _list_not_judged(run, compared.pairing)
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,7 +31,9 @@ from editproof.harness.pictures import files as pictures
 from editproof.harness.pictures.differences import DifferenceStore, PicturePair, viewing_of
 from editproof.harness.processes.threads import one_thread_each
 from editproof.harness.records.baseline import Baseline
+from editproof.harness.records.case_table import Columns
 from editproof.harness.records.cases import Case
+from editproof.harness.records.ending_table import Flags
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.pairing import (
     Mode,
@@ -121,14 +124,20 @@ class Looks:
 
     def list_changed(self, columns: Iterable[int]) -> list[Look]:
         """Those of the columns that changed."""
-        return [self.by_column[column] for column in columns if column in self.by_column]
+        known = self.by_column
+        return [known[column] for column in columns if column in known]
+
+    def list_changed_scenes(self, scenes: Iterable[Scene]) -> list[Scene]:
+        """Those of the scenes of which a picture changed."""
+        known = self.by_column.keys()
+        return [scene for scene in scenes if not known.isdisjoint(scene.ours)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
     pair: PicturePair
-    case: Case
-    """Of the run; its scene says where regions lie."""
+    column: int
+    """Of the run; the case's scene says where regions lie."""
     other: str = ""
     """Hash of the accepted picture of another seed; empty: nobody asks for it."""
 
@@ -141,13 +150,13 @@ def look(run: Run, baseline: Baseline, pairing: Pairing, looking: LookOptions) -
         family: viewing_of(run.manifest.suite.viewing, family)
         for family in {scene.family for scene in pairing.scenes}
     }
-    unchanged = _find_unchanged(run, baseline, pairing.scenes)
-    kept = set(unchanged)
+    sights = _list_sights(pairing.scenes)
+    same = _find_same(run, baseline, sights)
+    unchanged = tuple(sights.ours[same].tolist())
+    left = (part[~same].tolist() for part in sights)
     changed = [
-        (scene, column, partner)
-        for scene in pairing.scenes
-        for column, partner in zip(scene.ours, scene.partners, strict=True)
-        if column not in kept
+        (pairing.scenes[place], column, partner)
+        for place, column, partner in zip(*left, strict=True)
     ]
     tasks = [
         task
@@ -160,12 +169,10 @@ def look(run: Run, baseline: Baseline, pairing: Pairing, looking: LookOptions) -
         column: _look_at(run, baseline, column, partner, known, viewing[scene.family])
         for scene, column, partner in changed
     }
-    modes = {
-        scene.subject: _choose_mode(run, baseline.run, scene, found) for scene in pairing.scenes
-    }
+    modes = _choose_modes(run, baseline.run, pairing.scenes, sights, found)
     seeded = [scene for scene in pairing.scenes if modes[scene.subject] == "seeds"]
     among = {
-        scene.subject: list(_plan_seed_tasks(run, baseline, scene, viewing[scene.family]))
+        scene.subject: list(_plan_seed_tasks(baseline, scene, viewing[scene.family]))
         for scene in seeded
     }
     more, _ = _measure_tasks(
@@ -188,32 +195,65 @@ def look(run: Run, baseline: Baseline, pairing: Pairing, looking: LookOptions) -
     )
 
 
-def _find_unchanged(run: Run, baseline: Baseline, scenes: Iterable[Scene]) -> tuple[int, ...]:
-    """Columns of the run whose picture is an accepted one, in the order of the scenes."""
-    ours = np.array([column for scene in scenes for column in scene.ours], np.intp)
-    partners = np.array([column for scene in scenes for column in scene.partners], np.intp)
-    pictures = run.ending_table.texts("actual")[ours]
-    same = pictures == baseline.run.ending_table.texts("actual")[partners]
+class _Sights(NamedTuple):
+    """Every picture that has a counterpart, in the order of the scenes."""
+
+    scenes: Columns
+    """Place of its scene."""
+    ours: Columns
+    """Its column of the run."""
+    partners: Columns
+    """The accepted column that it is looked at beside."""
+
+
+def _list_sights(scenes: Sequence[Scene]) -> _Sights:
+    counts = np.array([len(scene.ours) for scene in scenes], np.intp)
+    sides = (
+        np.fromiter(chain.from_iterable(side), np.intp, int(counts.sum()))
+        for side in ((one.ours for one in scenes), (one.partners for one in scenes))
+    )
+    return _Sights(np.repeat(np.arange(len(scenes)), counts), *sides)
+
+
+def _find_same(run: Run, baseline: Baseline, sights: _Sights) -> Flags:
+    """Whether each picture is an accepted one."""
+    pictures = run.ending_table.texts("actual")[sights.ours]
+    same = pictures == baseline.run.ending_table.texts("actual")[sights.partners]
     for place in np.flatnonzero(~same) if baseline.also else ():
-        same[place] = pictures[place] in list_answers(baseline, partners[place])
-    return tuple(ours[same & (pictures != "")].tolist())
+        same[place] = pictures[place] in list_answers(baseline, sights.partners[place])
+    return np.asarray(same & (pictures != ""), bool)
+
+
+def _choose_modes(
+    run: Run,
+    baseline: Run,
+    scenes: Sequence[Scene],
+    sights: _Sights,
+    looks: Mapping[int, Look],
+) -> dict[Subject, Mode]:
+    """How each scene is compared. Seeds tell nothing where one side has none, or others."""
+    seeded = {
+        model: all(is_stochastic(side, model) and takes_seed(side, model) for side in sides)
+        for sides in [(run, baseline)]
+        for model in {scene.model for scene in scenes}
+    }
+    ours, theirs = (side.case_table.column("seed") for side in (run, baseline))
+    other = np.asarray(ours[sights.ours] != theirs[sights.partners], bool)
+    on_others = {*sights.scenes[other].tolist()}
+    return {
+        scene.subject: _choose_mode(run, baseline, scene, looks)
+        if seeded[scene.model] and place not in on_others
+        else scene.mode
+        for place, scene in enumerate(scenes)
+    }
 
 
 def _choose_mode(run: Run, baseline: Run, scene: Scene, looks: Mapping[int, Look]) -> Mode:
-    """How a scene is compared. Its seeds mean something where most of its pictures still are the
-    accepted samples. Where that can't be told, what was found of the model stands.
+    """How a scene on the accepted seeds is compared. They mean something where most of its pictures
+    still are the accepted samples. Where that can't be told, what was found of the model stands.
     """
-    if not all(
-        is_stochastic(side, scene.model) and takes_seed(side, scene.model)
-        for side in (run, baseline)
-    ):
-        return scene.mode
-    ours, theirs = run.case_table.column("seed"), baseline.case_table.column("seed")
-    if any(
-        ours[column] != theirs[partner]
-        for column, partner in zip(scene.ours, scene.partners, strict=True)
-    ):
-        return scene.mode
+    if looks.keys().isdisjoint(scene.ours):
+        return "pairs"
     told = [
         word
         for column in scene.ours
@@ -254,25 +294,25 @@ def _plan_tasks(
     image, expected = ended.texts("actual")[column], ended.texts("expected")[column]
     accepted = list_answers(baseline, partner)
     if image and accepted:
-        case = run.manifest.cases[column]
-        other = find_other_seed(case.seed, baseline.run, partner, scene.theirs)
+        seed = run.case_table.column("seed")[column]
+        other = find_other_seed(seed, baseline.run, partner, scene.theirs)
         for digest in accepted:
-            yield _Task(PicturePair(digest, image, expected, viewing), case, other)
+            yield _Task(PicturePair(digest, image, expected, viewing), column, other)
 
 
 def _plan_seed_tasks(
-    run: Run, baseline: Baseline, scene: Scene, viewing: Viewing
+    baseline: Baseline, scene: Scene, viewing: Viewing
 ) -> Iterator[tuple[bool, _Task]]:
     """Pairs of accepted pictures of a scene, and whether they are one picture."""
     columns = scene.theirs
     count = len(columns) if len(columns) > 2 else len(columns) - 1
-    case, pictures = run.manifest.cases[scene.ours[0]], baseline.run.ending_table.texts("actual")
+    pictures = baseline.run.ending_table.texts("actual")
     for place in range(min(count, SEED_PAIRS)):
         before, after = pictures[columns[place]], pictures[columns[(place + 1) % len(columns)]]
         if before and after:
             yield (
                 before == after,
-                _Task(PicturePair(before, after, "", viewing), case),
+                _Task(PicturePair(before, after, "", viewing), scene.ours[0]),
             )
 
 
@@ -321,11 +361,13 @@ def _measure_tasks(
     blind = explain_unavailable() if len(known) < len({*known, *missing}) else ""
     with one_thread_each(), ThreadPoolExecutor(looking.jobs) as pool:
         results = pool.map(
-            lambda task: (
-                task.pair,
-                _compare_task(task, folders, known.get(task.pair), blind=bool(blind)),
+            lambda asked: (
+                asked[0].pair,
+                _compare_task(
+                    asked[0], asked[1], folders, known.get(asked[0].pair), blind=bool(blind)
+                ),
             ),
-            _by_scene(missing.values()),
+            _by_scene(run, missing.values()),
         )
         for done, (pair, difference) in enumerate(results, start=1):
             if difference is not None:
@@ -343,7 +385,7 @@ def _has_pictures(task: _Task, folders: Sequence[Path]) -> bool:
 
 
 def _compare_task(
-    task: _Task, folders: Sequence[Path], known: Difference | None, *, blind: bool
+    task: _Task, case: Case, folders: Sequence[Path], known: Difference | None, *, blind: bool
 ) -> Difference | None:
     """What a viewer sees of the difference; without the package, what limits by PSNR say of it.
     None: the two are of different sizes.
@@ -360,7 +402,7 @@ def _compare_task(
     if known or blind:
         kept = measure_kept_sample(accepted, image, other) if other is not None else None
         return msgspec.structs.replace(known or compare_without_model(accepted, image), kept=kept)
-    areas = draw_areas(task.case, image.shape[:2])
+    areas = draw_areas(case, image.shape[:2])
     return compare(
         accepted, image, viewing=task.pair.viewing, areas=areas, expected=expected, other=other
     )
@@ -377,8 +419,9 @@ def draw_areas(case: Case, shape: tuple[int, ...]) -> Areas:
     return areas if all(area.shape == shape for area in areas.values()) else {}
 
 
-def _by_scene(tasks: Iterable[_Task]) -> list[_Task]:
-    return sorted(tasks, key=lambda task: (task.case.scene, task.case.model.name, task.case.seed))
+def _by_scene(run: Run, tasks: Iterable[_Task]) -> list[tuple[_Task, Case]]:
+    asked = [(task, run.manifest.cases[task.column]) for task in tasks]
+    return sorted(asked, key=lambda one: (one[1].scene, one[1].model.name, one[1].seed))
 
 
 def _describe_viewing(viewing: Sequence[Viewing]) -> str:

@@ -80,21 +80,20 @@ def _read_side(
     run: Run, side: Run, keys: tuple[NumberKey, ...], columns: Mapping[int, str]
 ) -> tuple[dict[int, Values], dict[int, Values]]:
     """By the caller's column: values as measured, and turned so that more is worse."""
-    known = {column: case_id for column, case_id in columns.items() if case_id in side.column_of}
-    grid = side.number_grid(keys, list(dict.fromkeys(known.values())))
-    places = {case_id: place for place, case_id in enumerate(dict.fromkeys(known.values()))}
+    ids = [*dict.fromkeys(columns.values())]
+    grid = side.number_grid(keys, ids)
+    places = {case_id: place for place, case_id in enumerate(ids)}
     values = np.where(grid.states == MEASURED, grid.values, np.nan)
     turned = (
-        np.stack([_turn_sign(run, key, row) for key, row in zip(keys, values, strict=True)])
+        np.stack([turn_sign(run, key, row) for key, row in zip(keys, values, strict=True)])
         if keys
         else values
     )
-    nothing = np.full(len(keys), np.nan)
-    chosen = {column: places.get(known.get(column, ""), -1) for column in columns}
-    return (
-        {column: values[:, at] if at >= 0 else nothing for column, at in chosen.items()},
-        {column: turned[:, at] if at >= 0 else nothing for column, at in chosen.items()},
+    rows = [np.ascontiguousarray(side.T) for side in (values, turned)]
+    raw, worse = (
+        {column: row[places[case_id]] for column, case_id in columns.items()} for row in rows
     )
+    return raw, worse
 
 
 def find_aspect(run: Run, metric: str) -> str:
@@ -102,7 +101,8 @@ def find_aspect(run: Run, metric: str) -> str:
     return run.manifest.metrics[metric].aspect or get_metric(metric, NO_WEIGHTS).aspect
 
 
-def _turn_sign(run: Run, key: NumberKey, row: Values) -> Values:
+def turn_sign(run: Run, key: NumberKey, row: Values) -> Values:
+    """A number of some cases, turned so that more is worse, up to what nobody sees."""
     info = run.manifest.metrics[key.metric]
     turned = measure_badness(row, info.better)
     unseen = info.unseen if info.aspect else get_metric(key.metric, NO_WEIGHTS).unseen

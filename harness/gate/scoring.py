@@ -13,6 +13,7 @@ single picture (`seeds.py`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -88,20 +89,36 @@ def judge_pairs(
     run: Run, scenes: Iterable[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
 ) -> Iterator[Scored]:
     """Every visible picture that is compared as a pair."""
-    margins = Margins(run, numbers.keys, noise)
-    for scene in scenes:
-        for look in looks.list_changed(scene.ours):
-            if look.state in {"visible", "unknown"}:
-                least = margins.find(scene.family, scene.model, cases=1)
-                scored = _pair(scene, look, numbers, least)
-                if look.state == "visible" or scored.moved.any():
-                    yield scored
-
-
-def _pair(scene: Scene, look: Look, numbers: Numbers, margins: Values) -> Scored:
-    ours, theirs = numbers.ours[look.column], numbers.theirs[look.answer][look.partner]
-    moved = clip_margins(in_margins(ours - theirs, margins))
+    known = Margins(run, numbers.keys, noise)
+    shown = [
+        (scene, look)
+        for scene in scenes
+        for look in looks.list_changed(scene.ours)
+        if look.state in {"visible", "unknown"}
+    ]
+    if not shown:
+        return
+    ours = np.stack([numbers.ours[look.column] for _, look in shown])
+    theirs = np.stack([numbers.theirs[look.answer][look.partner] for _, look in shown])
+    margins = [known.find(scene.family, scene.model, cases=1) for scene, _ in shown]
+    moved = clip_margins(in_margins(ours - theirs, np.stack(margins)))
     lost, won = by_aspect(numbers, moved)
+    has_moved = np.asarray(moved.any(axis=1))
+    for place, (scene, look) in enumerate(shown):
+        if look.state == "visible" or has_moved[place]:
+            parts = (moved[place], lost[place], won[place], margins[place])
+            yield _score_pair(scene, look, numbers, *parts)
+
+
+def _score_pair(
+    scene: Scene,
+    look: Look,
+    numbers: Numbers,
+    moved: Values,
+    lost: Values,
+    won: Values,
+    margins: Values,
+) -> Scored:
     for aspect, step in _list_steps(look.difference):
         (lost if step > 0 else won)[ASPECTS.index(aspect)] += abs(step)
     return Scored(
@@ -125,11 +142,11 @@ def is_answered(numbers: Numbers, values: Values) -> bool:
 
 
 def by_aspect(numbers: Numbers, moved: Values) -> tuple[Values, Values]:
-    """What each aspect lost and won."""
-    lost, won = np.zeros(len(ASPECTS)), np.zeros(len(ASPECTS))
-    np.add.at(lost, numbers.aspects, np.clip(moved, 0, None))
-    np.add.at(won, numbers.aspects, np.clip(-moved, 0, None))
-    return lost, won
+    """What each aspect lost and won: … × aspects, of … × rules."""
+    lost, won = np.zeros((2, len(ASPECTS), *moved.shape[:-1]))
+    np.add.at(lost, numbers.aspects, np.clip(moved, 0, None).T)
+    np.add.at(won, numbers.aspects, np.clip(-moved, 0, None).T)
+    return lost.T, won.T
 
 
 def _list_steps(difference: Difference | None) -> Iterator[tuple[Aspect, float]]:
@@ -137,7 +154,14 @@ def _list_steps(difference: Difference | None) -> Iterator[tuple[Aspect, float]]
     for part, aspect in PART_ASPECTS.items():
         step = difference.steps.get(part) if difference else None
         if step:
-            yield aspect, float(clip_margins(np.array([(step.after - step.before) / STEP_JOD]))[0])
+            yield aspect, _clip_margin((step.after - step.before) / STEP_JOD)
+
+
+def _clip_margin(moved: float) -> float:
+    """As `clip_margins`, of one number."""
+    if math.isnan(moved):
+        return 0.0
+    return math.copysign(min(max(abs(moved) - 1, 0.0), MOST), moved)
 
 
 def in_margins(changes: Values, margins: Values) -> Values:

@@ -28,14 +28,13 @@ import numpy as np
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.noise_floors import NoiseFloor
 from editproof.harness.gate.numbers import Margins, Numbers
-from editproof.harness.gate.scoring import (
-    MOST,
-    Scored,
-    by_aspect,
-    clip_margins,
-    in_margins,
-    is_answered,
+from editproof.harness.gate.samples import (
+    Sample,
+    draw_samples,
+    group_places,
+    mean_pictures,
 )
+from editproof.harness.gate.scoring import Scored, by_aspect, clip_margins, is_answered
 from editproof.harness.gate.statistics import (
     MOST_FREEDOM,
     MOST_SEEDS,
@@ -87,28 +86,6 @@ included.
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The pictures of a scene: rules × pictures, in margins about the accepted mean; above 0:
-    worse.
-    """
-
-    scene: Scene
-    new: Values
-    old: Values
-    margins: Values
-    before: Values
-    after: Values
-    """By rule, as measured: means over the pictures."""
-
-    @property
-    def middle(self) -> Values:
-        """Halfway between both sides: what is counted up to MOST margins is counted alike on
-        both.
-        """
-        return _mean(self.new)[:, None] / 2
-
-
-@dataclass(frozen=True)
 class Unproved:
     """A large loss that chance may explain."""
 
@@ -146,13 +123,10 @@ def judge(
     that it may explain.
     """
     margins = Margins(run, numbers.keys, noise)
-    samples = [_sample(scene, numbers, margins) for scene in scenes]
+    samples = draw_samples(scenes, numbers, margins)
     if not samples:
         return [], []
-    scores = [
-        (score(numbers, one.new - one.middle), score(numbers, one.old - one.middle))
-        for one in samples
-    ]
+    scores = [(one.new_scores, one.old_scores) for one in samples]
     # A turn's pictures come from the turn before, so each turn is averaged by itself.
     groups = [
         (one.scene.family, one.scene.model, run.manifest.cases[one.scene.ours[0]].turn)
@@ -180,38 +154,36 @@ def judge(
     return moved, unproved
 
 
-def score(numbers: Numbers, moved: Values) -> Values:
-    """Aspects × pictures: the mean of an aspect's numbers, each counted up to MOST margins; NaN: it
-    has none.
-    """
-    clipped = np.clip(moved, -MOST, MOST)
-    there = ~np.isnan(clipped)
-    filled = np.where(there, clipped, 0.0)
-    rows = [numbers.aspects == place for place in range(len(ASPECTS))]
-    count = np.stack([there[row].sum(axis=0) for row in rows])
-    total = np.stack([filled[row].sum(axis=0) for row in rows])
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), np.float64)
-
-
 def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Tested:
     """Compare new scores with old ones, aspects × pictures of each scene; `groups`: which scenes
     are averaged together.
     """
     count = np.array([(new.shape[1], old.shape[1]) for new, old in scores], np.float64)
-    change = np.stack([new.mean(axis=1) - old.mean(axis=1) for new, old in scores])
     freedom = np.maximum(count.sum(axis=1) - 2, 0)
-    squares = np.stack([_sum_squares(new) + _sum_squares(old) for new, old in scores])
+    alike = [
+        (
+            places,
+            np.stack([scores[place][0] for place in places]),
+            np.stack([scores[place][1] for place in places]),
+        )
+        for places in group_places((new.shape[1], old.shape[1]) for new, old in scores)
+    ]
+    change, squares = np.empty((2, len(scores), len(scores[0][0])))
+    for places, new, old in alike:
+        change[places] = new.mean(axis=-1) - old.mean(axis=-1)
+        squares[places] = _sum_squares(new) + _sum_squares(old)
     own = squares / np.maximum(freedom, 1)[:, None]
     variance, free = shrink_variances(own, freedom)
     error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
     scene = _test_two_sided(change, error, free)
     others = np.count_nonzero(freedom) - (freedom > 0)
-    pictures = [
-        _test_pictures(new, old, freedom[at], common, int(others[at]))
-        for at, ((new, old), common) in enumerate(
-            zip(scores, _list_common(own, freedom), strict=True)
-        )
-    ]
+    common = [np.stack(parts) for parts in zip(*_list_common(own, freedom), strict=True)]
+    pictures = [np.empty(0)] * len(scores)
+    for places, new, old in alike:
+        of_others = common[0][places], common[1][places], others[places]
+        tested = _test_pictures(new, old, freedom[places[0]], *of_others)
+        for place, p in zip(places, tested, strict=True):
+            pictures[place] = p
     told = (
         freedom[:, None] > 0
     )  # one picture on each side says nothing of noise, and none is not that it is 0
@@ -242,7 +214,9 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Te
 
 
 def _sum_squares(scores: Values) -> Values:
-    return np.asarray(((scores - scores.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), np.float64)
+    """Over pictures, the last axis, about their mean."""
+    about = scores.mean(axis=-1, keepdims=True)
+    return np.asarray(((scores - about) ** 2).sum(axis=-1), np.float64)
 
 
 def _test_two_sided(change: Values, error: Values, freedom: Values) -> Values:
@@ -270,31 +244,31 @@ def _list_common(own: Values, freedom: Values) -> Iterator[tuple[Values, Values]
 
 
 def _test_pictures(
-    new: Values, old: Values, freedom: float, of_others: tuple[Values, Values], others: int
+    new: Values, old: Values, freedom: float, common: Values, prior: Values, others: Values
 ) -> Values:
-    """How likely each new picture of a scene is by chance: aspects × pictures. Its noise is that of
-    all the scene's other pictures, drawn towards the common one of so many other scenes.
+    """How likely each new picture is by chance: scenes × aspects × pictures, of scenes with as many
+    pictures. Its noise is that of all the scene's other pictures, drawn towards the common one of
+    so many other scenes, which has `prior` degrees of freedom.
     """
-    common, prior = (side[:, None] for side in of_others)
     left = freedom - 1
     if left < 0:
         return np.full(new.shape, np.nan)
-    about = new.mean(axis=1, keepdims=True)
-    count = new.shape[1]
-    rest = _sum_squares(new)[:, None] - np.square(new - about) * count / max(
+    about = new.mean(axis=-1, keepdims=True)
+    count = new.shape[-1]
+    rest = _sum_squares(new)[..., None] - np.square(new - about) * count / max(
         count - 1, 1
     )  # without the picture itself
     squares = (
-        np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _sum_squares(old)[:, None]
+        np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _sum_squares(old)[..., None]
     )
     # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of
     # 3 would raise an alarm
-    weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * others)
+    weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * others[:, None])[..., None]
     free = weight + left
-    variance = (weight * np.nan_to_num(common) + squares) / np.maximum(free, 1e-9)
-    error = np.sqrt(variance * (1 + 1 / old.shape[1]))
+    variance = (weight * np.nan_to_num(common)[..., None] + squares) / np.maximum(free, 1e-9)
+    error = np.sqrt(variance * (1 + 1 / old.shape[-1]))
     return _test_two_sided(
-        new - old.mean(axis=1, keepdims=True), error, np.broadcast_to(free, new.shape)
+        new - old.mean(axis=-1, keepdims=True), error, np.broadcast_to(free, new.shape)
     )
 
 
@@ -330,28 +304,6 @@ def _sum_family_changes(change: Values, raw_family: Values) -> Values:
             same = (raw_family == p) | np.isnan(raw_family)
             sums[p.tobytes()] = np.where(same, np.nan_to_num(change), 0.0).sum(axis=0)
     return np.stack([sums[p.tobytes()] for p in raw_family])
-
-
-def _sample(scene: Scene, numbers: Numbers, known: Margins) -> Sample:
-    margins = known.find(scene.family, scene.model, cases=len(scene.ours))
-    new = np.stack([numbers.ours[column] for column in scene.ours], axis=1)
-    old = np.stack([numbers.theirs[0][column] for column in scene.theirs], axis=1)
-    raw_new = np.stack([numbers.raw_ours[column] for column in scene.ours], axis=1)
-    raw_old = np.stack([numbers.raw_theirs[0][column] for column in scene.theirs], axis=1)
-    centre = _mean(old)[:, None]
-    return Sample(
-        scene,
-        in_margins(new - centre, margins[:, None]),
-        in_margins(old - centre, margins[:, None]),
-        margins,
-        _mean(raw_old),
-        _mean(raw_new),
-    )
-
-
-def _mean(values: Values) -> Values:
-    """By row; NaN where a picture has no number."""
-    return np.asarray(values.mean(axis=1), np.float64)
 
 
 def _find_moved(
@@ -391,12 +343,12 @@ def _score_sample(
 ) -> Scored:
     """What these pictures of a scene lost and won, on the mean, in the aspects that count."""
     chosen = [sample.scene.ours.index(column) for column in columns]
-    mean = clip_margins(_mean(sample.new[:, chosen]))
+    mean = clip_margins(mean_pictures(sample.new[:, chosen]))
     moved = np.where(aspects[numbers.aspects], mean, 0.0)
     lost, won = by_aspect(numbers, moved)
     net = lost - won
     seen = sorted(columns, key=lambda column: -_mean_jod(looks, column))
-    after = _mean(np.stack([numbers.raw_ours[column] for column in columns], axis=1))
+    after = mean_pictures(np.stack([numbers.raw_ours[column] for column in columns], axis=1))
     return Scored(
         scene=sample.scene,
         columns=tuple(seen),

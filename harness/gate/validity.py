@@ -38,11 +38,11 @@ def check_suite(run: Run, baseline: Run) -> None:
 def _share_scenes(run: Run, baseline: Run) -> bool:
     """Whether a scene is asked at one scale on both sides."""
     ours, theirs = (_list_scenes(side.case_table) for side in (run, baseline))
-    return bool(ours & theirs)
+    return not {*ours}.isdisjoint(theirs)
 
 
-def _list_scenes(cases: CaseTable) -> set[tuple[object, ...]]:
-    return {*zip(cases.column("family"), cases.names, cases.column("scale"), strict=True)}
+def _list_scenes(cases: CaseTable) -> Iterable[tuple[object, ...]]:
+    return zip(cases.column("family"), cases.names, cases.column("scale"), strict=True)
 
 
 def check_noise(run: Run, noise: NoiseFloor) -> None:

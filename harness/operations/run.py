@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from editproof.harness.gate.early import EarlyStop
 from editproof.harness.gate.numbers import check_margins
 from editproof.harness.operations import progress
 from editproof.harness.operations.check_start import check_start, claiming_folder
@@ -28,6 +29,7 @@ from editproof.harness.operations.project import (
     make_printer,
 )
 from editproof.harness.operations.prune_cache import keep_cache_small
+from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest import load_manifest
@@ -82,6 +84,8 @@ class RunRequest:
     """A cluster; empty: this machine."""
     pin: str = ""
     """Which machines of the cluster do the work; empty: the setting's."""
+    stop_early: bool = False
+    """Make no more edits with a model once it is certain to be worse than the baseline."""
     shard: str = ""
     """`2/4`; empty: the whole suite, or the resumed run's part."""
 
@@ -242,6 +246,7 @@ def _make_config(
     )
     suite = _read_trusted_suite(asked, project, resumed, trust) if resumed else None
     suite = suite or chosen or _choose_suite(asked, project)
+    accepted = find_baseline(asked.baseline, suite, project, first_run=True)
     return RunConfig(
         suite=suite,
         resume=resumed is not None,
@@ -249,12 +254,13 @@ def _make_config(
         timeout_s=asked.timeout_s or settings.timeout_s,
         cache=project.cache_folder if asked.cache and settings.cache.enabled else None,
         weights=find_suite_weights(project, suite, warn),
-        baseline=find_baseline(asked.baseline, suite, project, first_run=True),
+        baseline=accepted,
         trust=trust,
         limits=settings.limits,
         max_cost=asked.max_cost,
         commit=find_commit(project.folder),
         ends_at=_find_end(asked.deadline),
+        find_certain=_find_early_stop(asked, accepted, suite, project),
         shard=_choose_shard(asked, resumed),
         # last, since it makes a folder
         folder=resumed or find_out_folder(asked.out, project, suite),
@@ -269,6 +275,19 @@ def _find_end(deadline: str) -> float | None:
         return time.monotonic() + parse_duration(deadline, "--deadline").total_seconds()
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _find_early_stop(
+    asked: RunRequest, accepted: Baseline | None, suite: Suite, project: Project
+) -> EarlyStop | None:
+    if not asked.stop_early:
+        return None
+    if accepted is None:
+        raise UsageError(
+            "--stop-early needs a baseline to compare with. Name one with --baseline, or accept a"
+            " run first: editproof baseline accept"
+        )
+    return EarlyStop(accepted, find_noise_floor(suite, project))
 
 
 def _choose_shard(asked: RunRequest, resumed: Path | None) -> Shard | None:

@@ -51,9 +51,9 @@ class PicturePair:
     @property
     def key(self) -> str:
         """The key under which the result is stored."""
-        look = (self.viewing.display, self.viewing.distance_m, self.viewing.zoom)
-        identity = [self.accepted, self.image, self.expected, *look, VERSION, _package_version()]
-        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+        pictures = f'["{self.accepted}", "{self.image}", "{self.expected}", '
+        measure = _identify_measure(self.viewing, VERSION)
+        return hashlib.sha256(f"{pictures}{measure}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,13 @@ def _read_cached(cache: Path, key: str) -> Difference | None:
 
 def _cache_path(cache: Path, key: str) -> Path:
     return cache / "differences" / key[:2] / f"{key}.json"
+
+
+@cache
+def _identify_measure(viewing: Viewing, version: str) -> str:
+    """The end of a key's JSON: what pictures of any hash are compared by."""
+    look = (viewing.display, viewing.distance_m, viewing.zoom)
+    return json.dumps([*look, version, _package_version()])[1:]
 
 
 @cache

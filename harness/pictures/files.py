@@ -18,8 +18,9 @@ from editproof.harness.records.errors import DamagedError
 from editproof.harness.records.foreign import png_size, read_file
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.palettes import make_heat_palette
-from editproof.harness.records.runs import blob_path
+from editproof.harness.records.runs import blob_path, has_blob
 from editproof.harness.stores.blobs import fetch_picture
+from editproof.harness.stores.copies import find_origin
 
 Levels = npt.NDArray[np.uint8]
 """H×W."""
@@ -72,9 +73,12 @@ def path_in(folders: Iterable[Path], digest: str) -> Path | None:
     """
     if not digest:
         return None
-    paths = [blob_path(folder, digest) for folder in folders]
-    there = next((path for path in paths if path.is_file()), None)
-    return there or next(filter(fetch_picture, paths), None)
+    places = [*folders]
+    there = next((place for place in places if has_blob(place, digest)), None)
+    if there:
+        return blob_path(there, digest)
+    copies = (blob_path(place, digest) for place in places if find_origin(place))
+    return next(filter(fetch_picture, copies), None)
 
 
 def find(folders: Iterable[Path], digest: str) -> Image | None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, overload
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.records.cases import Case
-from editproof.harness.records.foreign import make_plain, may_hold_control
+from editproof.harness.records.cases import Case, make_case_name
+from editproof.harness.records.errors import plain_line
 from editproof.harness.records.json_files import decode_value
+from editproof.harness.records.plain_text import is_plain
 from editproof.harness.records.suites import Model
 from editproof.harness.records.vocabulary import Param
 
@@ -50,13 +52,7 @@ class CaseTable(Sequence[Case]):
     def names(self) -> Objects:
         """Name of every case within its family."""
         parts = zip(*(self.column(name) for name in ("own", "step", "turn")), strict=True)
-        known: dict[object, str] = {}
-        return _as_column(
-            [
-                known.get(part) or known.setdefault(part, self[place].name)
-                for place, part in enumerate(parts)
-            ]
-        )
+        return _as_column([*map(_Names().__getitem__, parts)])
 
     @cached_property
     def models(self) -> Objects:
@@ -121,7 +117,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 _UNSHARED = ("id", "key")
-_NESTED = {"params": dict[str, Param], "model": Model, "files": dict[str, str]}
+_NESTED: Mapping[str, Any] = {"params": dict[str, Param], "model": Model, "files": dict[str, str]}
 
 
 def encode_cases(cases: Iterable[Case]) -> bytes:
@@ -138,47 +134,69 @@ def _make_line(case: Case) -> _Line:
 
 def decode_cases(left: Sequence[msgspec.Raw], where: object) -> CaseTable:
     """The cases of a manifest, from the JSON of each. Raises DamagedError with `where`."""
-    parts: dict[str, list[Objects]] = {name: [np.empty(0, object)] for name in FIELDS}
-    known: dict[str, dict[Any, Any]] = {name: {} for name in FIELDS}
+    parts: dict[str, list[Objects]] = {name: [] for name in FIELDS}
+    known = {name: _Shared(_NESTED.get(name), where) for name in FIELDS}
     for start in range(0, len(left), _AT_A_TIME):
-        lines = _decode_lines(left[start : start + _AT_A_TIME], where)
-        values = zip(*map(msgspec.structs.astuple, lines), strict=True)
-        for name, column in zip(FIELDS, values, strict=True):
-            parts[name].append(_as_column(_share(name, column, known, where)))
+        data = b"[" + b",".join(left[start : start + _AT_A_TIME]) + b"]"
+        lines = decode_value(data, list[_Line], where, shown=False)
+        for name in FIELDS:
+            read = _read_own if name in _UNSHARED else known[name].read
+            parts[name].append(read([*map(attrgetter(name), lines)]))
     return CaseTable({name: _join(part) for name, part in parts.items()})
 
 
-def _decode_lines(some: Sequence[msgspec.Raw], where: object) -> list[_Line]:
-    data = b"[" + b",".join(some) + b"]"
-    if may_hold_control(data):
-        plain = make_plain(decode_value(data, list[Any], where, shown=False))
-        data = msgspec.json.encode(plain)
-    return decode_value(data, list[_Line], where, shown=False)
+class _Names(dict[tuple[str, int, int], str]):
+    """What a case says of its name -> its name, made once."""
+
+    def __missing__(self, parts: tuple[str, int, int]) -> str:
+        return self.setdefault(parts, make_case_name(*parts))
 
 
-def _share(
-    name: str, column: Sequence[Any], known: dict[str, dict[Any, Any]], where: object
-) -> Sequence[Any]:
-    """The column, where equal values are one object, and JSON is what it says."""
-    if name in _NESTED:
-        texts = [*map(bytes, column)]
-        for text in dict.fromkeys(texts).keys() - known[name].keys():
-            known[name][text] = decode_value(text, _NESTED[name], where, shown=False)
-        return [*map(known[name].__getitem__, texts)]
-    return column if name in _UNSHARED else [*map(known[name].setdefault, column, column)]
+class _Shared(dict[Any, Any]):
+    """A value of a column, or its JSON -> the one object for it, whose texts are plain."""
+
+    def __init__(self, kind: Any, where: object) -> None:
+        """`kind`: what nested JSON is decoded as; None: the column holds plain values."""
+        self._kind, self._where = kind, where
+
+    def __missing__(self, value: Any) -> Any:
+        made = plain_line(value) if isinstance(value, str) else value
+        if self._kind:
+            made = decode_value(value, self._kind, self._where)
+        return self.setdefault(value, made)
+
+    def read(self, values: list[Any]) -> Objects:
+        """Some values of the column. If all are equal, they take no room."""
+        some = values[:1] if values.count(values[0]) == len(values) else values
+        found = _fill([*map(self.__getitem__, map(bytes, some) if self._kind else some)])
+        return np.broadcast_to(found, len(values)) if len(some) == 1 else found
+
+
+def _read_own(texts: list[str]) -> Objects:
+    """Some texts of a column in which each case has its own."""
+    return _fill(texts if is_plain("".join(texts)) else [*map(plain_line, texts)])
 
 
 def _as_column(values: Sequence[Any]) -> Objects:
     """The values as an array. If all are one object, it takes no room."""
-    found = np.empty(len(values), object)
-    found[:] = values
-    return _shorten(found)
+    found = _fill(values)
+    return _shorten(found) if len(values) > 1 and values[0] is values[-1] else found
+
+
+def _fill(values: Sequence[Any]) -> Objects:
+    return np.fromiter(values, object, len(values))
 
 
 def _join(parts: Sequence[Objects]) -> Objects:
-    return _shorten(np.concatenate(parts))
+    """The parts as one array. If all their values are one object, it takes no room."""
+    if not parts:
+        return np.empty(0, object)
+    is_alike = all(part.strides == (0,) or len(part) == 1 for part in parts)
+    if is_alike and len({id(part[0]) for part in parts}) == 1:
+        return np.broadcast_to(parts[0][:1].copy(), sum(map(len, parts)))
+    return np.concatenate(parts)
 
 
 def _shorten(values: Objects) -> Objects:
-    alike = len(values) > 1 and len({*map(id, values)}) == 1
-    return np.broadcast_to(values[:1].copy(), len(values)) if alike else values
+    is_alike = len({*map(id, values)}) == 1
+    return np.broadcast_to(values[:1].copy(), len(values)) if is_alike else values

@@ -58,12 +58,12 @@ class Case:
     @property
     def first_turn_name(self) -> str:
         """Within its family: the name in the user's folder, or the rung's number."""
-        return self.own or str(self.step)
+        return make_case_name(self.own, self.step)
 
     @property
     def name(self) -> str:
         """As `first_turn_name`, and which turn it is, after the first: `3 turn 2`."""
-        return self.first_turn_name + (f" turn {self.turn}" if self.turn > 1 else "")
+        return make_case_name(self.own, self.step, self.turn)
 
     @property
     def scene(self) -> str:
@@ -92,6 +92,11 @@ class Case:
     def follows(self, other: Case) -> bool:
         """Whether it edits the output of the other case."""
         return self.turn == other.turn + 1 and self.chain == other.chain
+
+
+def make_case_name(own: str, step: int, turn: int = 1) -> str:
+    """A case's name within its family, by the fields of that name."""
+    return (own or str(step)) + (f" turn {turn}" if turn > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
-from editproof.harness.records.case_table import CaseTable, Objects
+from editproof.harness.records.case_table import CaseTable, Columns, Objects
 from editproof.harness.records.endings import CaseEnding
 
 KINDS = get_type_hints(CaseEnding)
@@ -27,6 +27,8 @@ class EndingTable(Mapping[str, CaseEnding]):
         self.cases = cases
         self.finished: Flags = np.zeros(len(cases), bool)
         """By place in the manifest, as all columns."""
+        self._next = 0
+        """The place after the last one that was added in order."""
         self._columns = {name: _make_column(kind, len(cases)) for name, kind in KINDS.items()}
 
     @classmethod
@@ -44,14 +46,25 @@ class EndingTable(Mapping[str, CaseEnding]):
 
     def add(self, ids: Sequence[str], columns: Mapping[str, Sequence[Any] | Objects]) -> None:
         """Note how some cases ended. Those that the manifest does not have are left out."""
-        asked = np.fromiter(map(self.cases.column_of.get, ids, repeat(-1)), np.intp, len(ids))
-        known = asked >= 0
-        self.finished[asked[known]] = True
+        places, known = self._find_places(ids)
+        self.finished[places] = True
         for name, values in columns.items():
             own = self._columns[name]
             given = np.empty(len(ids), own.dtype)
             given[:] = values
-            own[asked[known]] = given[known]
+            own[places] = given[known]
+
+    def _find_places(self, ids: Sequence[str]) -> tuple[slice | Columns, slice | Flags]:
+        """Where the cases that the manifest has stand there, and which of these they are. Mostly
+        they come in its order.
+        """
+        following = slice(self._next, self._next + len(ids))
+        if self.cases.column("id")[following].tolist() == ids:
+            self._next = following.stop
+            return following, slice(None)
+        asked = np.fromiter(map(self.cases.column_of.get, ids, repeat(-1)), np.intp, len(ids))
+        known = asked >= 0
+        return asked[known], known
 
     def texts(self, name: str) -> Objects:
         """A column of texts; empty where the case is not finished."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,7 +42,9 @@ class RecordHead(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """A journal that is being written. A line is on disk before its case is reported as done."""
+    """A journal that is being written. A line is on disk before its case is reported as done: cases
+    that ended together are forced there together.
+    """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         """`durable`: a line is on the disk when it is appended."""
@@ -57,19 +60,25 @@ class Journal:
         _drop_torn_line(self._path)
         self._file.seek(0, os.SEEK_END)
 
-    def append(self, record: CaseRecord) -> tuple[int, int]:
-        """Write one finished case and force it to disk; give where its line starts, and how long
-        it is.
+    def append(self, *records: CaseRecord) -> list[tuple[int, int]]:
+        """Write finished cases and force them to disk at once; give of each where its line starts,
+        and how long it is. They have ended when this returns, and not before: of a process that is
+        killed meanwhile the first few lines may be there.
         """
-        line = encode_record(record) + b"\n"
-        start = self._file.tell()
-        with naming_full_disk(self._path, len(line)):
-            rest = memoryview(line)
+        return self.append_lines([*map(encode_record, records)])
+
+    def append_lines(self, lines: Sequence[bytes]) -> list[tuple[int, int]]:
+        """As `append`, of records as lines."""
+        data = b"".join(line + b"\n" for line in lines)
+        lengths = [len(line) + 1 for line in lines]
+        starts = accumulate(lengths, initial=self._file.tell())
+        with naming_full_disk(self._path, len(data)):
+            rest = memoryview(data)
             while rest:
                 rest = rest[self._file.write(rest) :]
-            if self._durable:
+            if self._durable and lines:
                 _force_to_disk(self._file.fileno())
-        return start, len(line)
+        return [*zip(starts, lengths, strict=False)]
 
     def close(self) -> None:
         """Close the file."""

@@ -5,7 +5,8 @@ They come from the table of measurements, or from records in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,13 @@ from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import plain_line
 from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.reasons import EMPTY, TOO_SMALL
-from editproof.harness.records.tables import TableIndex, open_table, to_array, to_floats
+from editproof.harness.records.tables import (
+    TableIndex,
+    open_table,
+    read_words,
+    to_array,
+    to_floats,
+)
 from editproof.harness.records.vocabulary import Region
 
 ABSENT = -1
@@ -25,11 +32,10 @@ MEASURED = 0
 """There is a value."""
 NO_REASON = "no reason was recorded"
 
-ALL_ROWS = slice(None)
-
 _BATCH = 1 << 18
 """Rows read at a time: about 20 MB."""
-_COLUMNS = ["case_id", "metric", "region", "stat", "value", "reason"]
+_KEY_WORDS = ["metric", "region", "stat"]
+_WORDS = [*_KEY_WORDS, "reason"]
 
 
 class NumberKey(NamedTuple):
@@ -120,20 +126,17 @@ class _GridBuilder:
         """From a table, some rows at a time, without a Python object a row."""
         if not self._rows:
             return
-        columns, (metrics, regions, stats) = self._columns, self._names
-        for batch in _read_batches(path, _COLUMNS, index, columns):
-            case_id, metric, region, stat, why = (
-                _encode_words(batch, name) for name in _COLUMNS if name != "value"
-            )
-            asked = _number_words(case_id, lambda word: columns.get(word, -1))
-            kept = np.flatnonzero(asked >= 0)
+        metrics, regions, stats = self._names
+        for case_ids, batch in _read_cases(path, index, self._columns):
+            metric, region, stat, why = (_encode_words(batch, name) for name in _WORDS)
+            kept = np.flatnonzero(case_ids >= 0)
             row = self._row_of[
                 _number_words(metric, lambda word: metrics.get(metric_name(word), -1), kept),
                 _number_words(region, lambda word: regions.get(word, -1), kept),
                 _number_words(stat, lambda word: stats.get(word, -1), kept),
             ]
             kept, row = kept[row >= 0], row[row >= 0]
-            column = asked[kept]
+            column = case_ids[kept]
             value = to_floats(batch.column("value"))[kept]
             state = _number_words(why, self._state_of, kept)
             self._values[row, column] = value
@@ -153,16 +156,25 @@ class _GridBuilder:
 
 def keys_of_table(path: Path, index: TableIndex | None = None) -> tuple[NumberKey, ...]:
     """Every number that a table of measurements has, in its order."""
-    found: dict[NumberKey, None] = {}
-    for batch in _read_batches(path, ["metric", "region", "stat"], index):
-        parts = [_encode_words(batch, name) for name in ("metric", "region", "stat")]
-        names = [part.dictionary.to_pylist() for part in parts]
-        places = [to_array(part.indices) for part in parts]
-        code = (places[0] * len(names[1]) + places[1]) * len(names[2]) + places[2]
-        for at in np.sort(_find_first(code)):
-            m, r, s = (words[place[at]] for words, place in zip(names, places, strict=True))
-            found[NumberKey(metric_name(m), r, s)] = None
-    return tuple(found)
+    found: dict[tuple[Any, ...], None] = {}
+    with open_table(path, _KEY_WORDS, index) as file:
+        for batch in file.iter_batches(_BATCH, columns=_KEY_WORDS):
+            parts = [_encode_words(batch, name) for name in _KEY_WORDS]
+            names = [read_words(part.dictionary) for part in parts]
+            counts = tuple(max(1, len(words)) for words in names)
+            codes = np.ravel_multi_index([to_array(part.indices) for part in parts], counts)
+            if not found.keys() >= {*_spell(np.flatnonzero(np.bincount(codes)), names, counts)}:
+                first = np.sort(_find_first(codes))
+                found |= dict.fromkeys(_spell(codes[first], names, counts))
+    return tuple(dict.fromkeys(NumberKey(metric_name(metric), *rest) for metric, *rest in found))
+
+
+def _spell(
+    codes: npt.NDArray[np.intp], names: Sequence[Sequence[Any]], counts: tuple[int, ...]
+) -> Iterator[tuple[Any, ...]]:
+    """For each code its words."""
+    for places in zip(*np.unravel_index(codes, counts), strict=True):
+        yield tuple(words[place] for words, place in zip(names, places, strict=True))
 
 
 def _find_first(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
@@ -172,24 +184,30 @@ def _find_first(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     return first[first >= 0]
 
 
-def _read_batches(
-    path: Path,
-    columns: list[str],
-    index: TableIndex | None,
-    cases: Container[str] | None = None,
-) -> Iterable[Any]:
-    """The table, some rows at a time; `cases`: without parts that have none of them."""
-    words = [name for name in columns if name != "value"]
-    with open_table(path, words, index) as file:
+def _read_cases(
+    path: Path, index: TableIndex | None, columns: Mapping[str, int]
+) -> Iterator[tuple[npt.NDArray[np.intp], Any]]:
+    """The table, some rows at a time: each row's column, and its other values. Parts without any of
+    the cases are left out; below 0: a row of another case.
+    """
+    with open_table(path, ["case_id", *_WORDS], index) as file:
         for group in range(file.num_row_groups):
-            if cases is None or _has_any(file, group, cases):
-                yield from file.iter_batches(_BATCH, row_groups=[group], columns=columns)
+            ids = file.read_row_group(group, columns=["case_id"]).column(0).chunks
+            none = np.empty(0, np.intp)
+            asked = np.concatenate([none, *(_find_columns(part, columns) for part in ids)])
+            if (asked >= 0).any():
+                start = 0
+                for batch in file.iter_batches(
+                    _BATCH, row_groups=[group], columns=[*_WORDS, "value"]
+                ):
+                    yield asked[start : start + len(batch)], batch
+                    start += len(batch)
 
 
-def _has_any(file: Any, group: int, cases: Container[str]) -> bool:
-    """Whether a row group of the table has one of these cases."""
-    ids = file.read_row_group(group, columns=["case_id"]).column(0)
-    return any(word in cases for part in ids.chunks for word in part.dictionary.to_pylist())
+def _find_columns(part: Any, columns: Mapping[str, int]) -> npt.NDArray[np.intp]:
+    words = read_words(part.dictionary)
+    found = np.fromiter(map(columns.get, words, repeat(-1)), np.intp, len(words))
+    return np.asarray(found[to_array(part.indices)], np.intp)
 
 
 def _encode_words(batch: Any, name: str) -> Any:
@@ -198,8 +216,8 @@ def _encode_words(batch: Any, name: str) -> Any:
 
 
 def _number_words(
-    part: Any, number: Callable[[str], int], rows: npt.NDArray[np.intp] | slice = ALL_ROWS
+    part: Any, number: Callable[[str], int], rows: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.intp]:
     """These rows of the column, each of its words as a number."""
-    numbers = np.array([number(word) for word in part.dictionary.to_pylist()], np.intp)
+    numbers = np.array([number(word) for word in read_words(part.dictionary)], np.intp)
     return np.asarray(numbers[to_array(part.indices)[rows]], np.intp)

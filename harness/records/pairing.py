@@ -11,8 +11,9 @@ Otherwise the pictures of a scene, and all its accepted pictures, are samples of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -59,13 +60,47 @@ class Scene(NamedTuple):
         return self.family, self.name, self.model
 
 
+class PairedIds(Mapping[str, str]):
+    """Case id of the run -> id of an accepted case, by column: a million fit into memory."""
+
+    def __init__(self, run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]) -> None:
+        """`ours`: columns of the run; `theirs`: for each a column of the baseline."""
+        self._run, self._baseline = run, baseline
+        self.ours: Columns = np.array(ours, np.intp)
+        self.theirs: Columns = np.array(theirs, np.intp)
+
+    @cached_property
+    def _partners(self) -> Columns:
+        """By column of the run; below 0: it has none."""
+        found = np.full(len(self._run.manifest.cases), -1, np.intp)
+        found[self.ours] = self.theirs
+        return found
+
+    def find_partner(self, case_id: str) -> int | None:
+        """Column of the accepted case; None: there is none."""
+        partner = int(self._partners[self._run.column_of[case_id]])
+        return partner if partner >= 0 else None
+
+    def __getitem__(self, case_id: str) -> str:
+        partner = self.find_partner(case_id)
+        if partner is None:
+            raise KeyError(case_id)
+        return _case_id(self._baseline, partner)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._run.case_table.column("id")[self.ours])
+
+    def __len__(self) -> int:
+        return len(self.ours)
+
+
 @dataclass(frozen=True)
 class Pairing:
     """A run beside a baseline."""
 
     scenes: tuple[Scene, ...]
     """In the order of the run."""
-    ids: Mapping[str, str]
+    ids: PairedIds
     """Case id of the run -> the accepted case that is shown beside it."""
     new: tuple[str, ...]
     """Ids of finished cases without any accepted one."""
@@ -76,12 +111,6 @@ class Pairing:
     """Ids of accepted cases of scenes that the run does not have."""
     other_seeds: tuple[str, ...]
     """Models that ran on other seeds than the accepted ones, where that matters."""
-
-    def find_columns(self, run: Run, baseline: Run) -> tuple[Columns, Columns]:
-        """`ids` as columns of the run, and of the baseline."""
-        ours, theirs = run.column_of, baseline.column_of
-        mine = np.array([ours[case_id] for case_id in self.ids], np.intp)
-        return mine, np.array([theirs[case_id] for case_id in self.ids.values()], np.intp)
 
     def with_modes(self, modes: Mapping[Subject, Mode]) -> Pairing:
         """The pairing where some scenes are compared in another way than it seemed before their
@@ -100,20 +129,26 @@ class Pairing:
 
 def pair(run: Run, baseline: Run) -> Pairing:
     """Find every case's accepted counterparts. Only finished cases count, on both sides."""
-    ours, theirs = _by_subject(run), _by_subject(baseline)
+    ours, theirs = find_subjects(run), find_subjects(baseline)
     turns = run.case_table.column("turn")
-    our_ids, their_ids = (side.case_table.column("id") for side in (run, baseline))
+    same = _SameCases(run, baseline)
     modes = {
         model: _choose_mode(run, baseline, model)
         for model in dict.fromkeys(subject[2] for subject in ours)
     }
     scenes: list[Scene] = []
-    ids: dict[str, str] = {}
+    mine: list[int] = []
+    yours: list[int] = []
     new: list[str] = []
     altered: list[str] = []
     for subject, columns in ours.items():
         accepted = theirs.get(subject, [])
-        if not accepted:
+        if same.are_partners(columns, accepted):
+            partners = tuple(accepted)
+            scenes.append(Scene(*subject, modes[subject[2]], tuple(columns), partners, partners))
+            mine += columns
+            yours += accepted
+        elif not accepted:
             new += [_case_id(run, column) for column in columns]
         elif not _is_same_scene(run, baseline, columns, accepted) or (
             turns[columns[0]] > 1
@@ -136,8 +171,8 @@ def pair(run: Run, baseline: Run) -> Pairing:
             if len(own) < len(kept):
                 others = match_seeds(_list_seeds(run, kept), baseline, accepted)
                 beside = dict(zip(kept, others, strict=True)) | own
-            for column in kept:
-                ids[our_ids[column]] = their_ids[own.get(column, accepted[0])]
+            mine += kept
+            yours += [own.get(column, accepted[0]) for column in kept]
             partners = tuple(beside[column] for column in kept)
             if kept:
                 scenes.append(Scene(*subject, mode, tuple(kept), tuple(accepted), partners))
@@ -149,12 +184,41 @@ def pair(run: Run, baseline: Run) -> Pairing:
     ]
     return Pairing(
         tuple(scenes),
-        ids,
+        PairedIds(run, baseline, mine, yours),
         tuple(new),
         tuple(altered),
         tuple(unused),
         tuple(_on_other_seeds(run, baseline, scenes)),
     )
+
+
+class _SameCases:
+    """Which cases of a run are the baseline's very own: mostly all of them."""
+
+    def __init__(self, run: Run, baseline: Run) -> None:
+        sides = (run.case_table, baseline.case_table)
+        ours, theirs = (side.column("id").tolist() for side in sides)
+        known = range(len(ours)) if ours == theirs else map(baseline.column_of.get, ours)
+        self._partners = [*known]
+        self._seeds, self._their_seeds = (side.column("seed").tolist() for side in sides)
+        self._turns = run.case_table.column("turn")
+        self._stochastic = {
+            model: is_stochastic(baseline, model) for model in baseline.manifest.pipelines
+        }
+        self._models = baseline.case_table.models
+
+    def are_partners(self, columns: Sequence[int], accepted: list[int]) -> bool:
+        """Whether a scene's first turns are the accepted cases one by one, each on its seed. Then
+        nothing else needs to be asked of it.
+        """
+        if [self._partners[column] for column in columns] != accepted:
+            return False
+        seeds = [self._seeds[column] for column in columns]
+        is_matched = len(columns) == 1 or (
+            len({*seeds}) == len(seeds) and self._stochastic.get(self._models[accepted[0]], False)
+        )
+        theirs = [self._their_seeds[column] for column in accepted]
+        return is_matched and seeds == theirs and self._turns[columns[0]] == 1
 
 
 class AcceptedPictures(NamedTuple):
@@ -172,7 +236,7 @@ def plan_comparisons(manifest: Manifest, baseline: Baseline) -> dict[str, Accept
     """Case id of a run that is planned -> what its picture will be compared with. Pictures that
     turn out to be of another scene are left out by `pair` afterwards.
     """
-    theirs = _by_subject(baseline.run)
+    theirs = find_subjects(baseline.run)
     found: dict[str, AcceptedPictures] = {}
     ours: dict[Subject, list[int]] = {}
     for column, case in enumerate(manifest.cases):
@@ -231,7 +295,7 @@ def takes_seed(run: Run, model: str) -> bool:
     return pipeline is None or pipeline.capabilities.takes_seed
 
 
-def _by_subject(run: Run) -> dict[Subject, list[int]]:
+def find_subjects(run: Run) -> dict[Subject, list[int]]:
     """Columns of the finished cases of every scene and model."""
     cases, ended = run.case_table, run.ending_table
     columns = np.flatnonzero(ended.finished & (ended.texts("error") == ""))

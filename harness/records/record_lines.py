@@ -12,7 +12,7 @@ there is no value. 0.1 wrote every field, and one object a number; both are read
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from itertools import groupby
 from typing import Any, TypeVar
@@ -25,10 +25,13 @@ from editproof.harness.records.json_files import add_checksum, decode_json
 
 T = TypeVar("T")
 
+_PLAIN = frozenset({str, int, float, bool, type(None), dict})
+"""Kinds of values that stand in a line as they are: quick to tell."""
+
 
 def encode_record(record: CaseRecord) -> bytes:
     """The record as a line, without its end."""
-    lean = _drop_defaults(replace(record, measurements=()))
+    lean = _drop_defaults(record, "measurements")
     if record.measurements:
         lean["measurements"] = list(_group(record.measurements))
     return add_checksum(msgspec.json.encode(lean))
@@ -49,8 +52,10 @@ def decode_record(data: bytes, kind: type[T], where: object, *, verified: bool =
         raise DamagedError(f"{where} is damaged or of another version: {error}") from error
 
 
-def _drop_defaults(value: Any) -> Any:
-    """Dataclasses as dicts, without the fields that have their default."""
+def _drop_defaults(value: Any, *without: str) -> Any:
+    """Dataclasses as dicts, without the fields that have their default, and without these."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, tuple):
         return [_drop_defaults(part) for part in value]
     if not is_dataclass(value):
@@ -58,15 +63,17 @@ def _drop_defaults(value: Any) -> Any:
     kind: type = type(value)
     return {
         name: _drop_defaults(part)
-        for name, default in _list_defaults(kind)
+        for name, default in _list_defaults(kind, without)
         if (part := getattr(value, name)) != default
     }
 
 
 @cache
-def _list_defaults(kind: type) -> tuple[tuple[str, object], ...]:
+def _list_defaults(kind: type, without: tuple[str, ...]) -> tuple[tuple[str, object], ...]:
     """Name and default of each field. A field without a default equals nothing."""
-    return tuple((field.name, _find_default(field)) for field in fields(kind))
+    return tuple(
+        (field.name, _find_default(field)) for field in fields(kind) if field.name not in without
+    )
 
 
 def _find_default(field: Field[Any]) -> object:

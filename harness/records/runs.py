@@ -16,6 +16,7 @@ report/index.html      what people look at
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -174,6 +175,8 @@ class Run:
             if case_ids is None
             else {case_id: column for column, case_id in enumerate(case_ids)}
         )
+        if not any(key.metric in self.manifest.metrics for key in keys):
+            return grid_of_records((), keys, column_of)
         if self.in_memory is None:
             return grid_of_table(
                 self.folder / tables.MEASUREMENTS, keys, column_of, self.table_index
@@ -203,12 +206,21 @@ def blob_path(folder: Path, digest: str) -> Path:
     """Where the picture of that hash lies, under a run's or the cache's folder. Raises DamagedError
     where that is no hash.
     """
+    return folder / _name_blob(folder, digest)
+
+
+def has_blob(folder: Path, digest: str) -> bool:
+    """Whether the picture of that hash lies there. A gate asks it of many. Raises DamagedError."""
+    return os.path.isfile(f"{folder}/{_name_blob(folder, digest)}")  # noqa: PTH113 - ten times as quick
+
+
+def _name_blob(folder: Path, digest: str) -> str:
     if not is_digest(digest):
         raise DamagedError(
             f"{digest!r} is no SHA-256, so {folder} can have no picture of that name: a file in it"
             " is damaged, or was made to lead elsewhere"
         )
-    return folder / BLOBS / digest[:2] / f"{digest}.png"
+    return f"{BLOBS}/{digest[:2]}/{digest}.png"
 
 
 def case_log(folder: Path, case_id: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -102,7 +102,8 @@ def read_endings(folder: Path, index: TableIndex, cases: CaseTable) -> EndingTab
     """How the cases of a run ended, from `cases.parquet`. Raises DamagedError."""
     path = folder / CASES
     found = EndingTable(cases)
-    with open_table(path, ["case_id"], index) as file:
+    with open_table(path, index=index) as file:
+        _check_columns(file.schema_arrow, ["case_id"], path)
         there = [name for name in KINDS if name in file.schema_arrow.names]
         if missing := _NEEDED - {*there}:
             raise DamagedError(_explain_damage(path, f"it has no column {min(missing)!r}"))
@@ -111,7 +112,7 @@ def read_endings(folder: Path, index: TableIndex, cases: CaseTable) -> EndingTab
                 columns = {name: _read_column(batch.column(name), KINDS[name]) for name in there}
             except (msgspec.ValidationError, TypeError) as error:
                 raise DamagedError(_explain_damage(path, error)) from error
-            found.add(batch.column("case_id").to_pylist(), columns)
+            found.add(read_words(batch.column("case_id")), columns)
     return found
 
 
@@ -143,10 +144,30 @@ def _read_texts(column: Any) -> Objects:
     encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
     if encoded.null_count:
         raise TypeError("a text is missing")
-    words = msgspec.convert(encoded.dictionary.to_pylist(), list[str])
+    words = msgspec.convert(read_words(encoded.dictionary), list[str])
     plain = words if is_plain("".join(words)) else [*map(plain_line, words)]
     texts = np.array([*plain, ""], object)[:-1]
     return np.asarray(texts[to_array(encoded.indices)], object)
+
+
+def read_words(column: Any) -> list[Any]:
+    """The values of a column of texts. (pyarrow's own conversion makes an object of its own for
+    each value first.)
+    """
+    words: list[Any] | None = None
+    if str(column.type) == "string" and not column.null_count:
+        words = _cut_words(column)
+    if words is None:
+        words = column.to_pylist()
+    return words
+
+
+def _cut_words(column: Any) -> list[str] | None:
+    """Texts without gaps; None: they are not all ASCII."""
+    ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1]
+    text = str(memoryview(column.buffers()[2] or b"")[ends[0] : ends[-1]], "utf-8")
+    cuts = (ends - ends[0]).tolist()
+    return [text[start:end] for start, end in pairwise(cuts)] if text.isascii() else None
 
 
 def to_floats(column: Any) -> npt.NDArray[np.float64]:

@@ -59,7 +59,7 @@ def _ask_again(record: CaseRecord, setup: WorkerSetup) -> CaseRecord:
     """What the same request gives now."""
     with scratch_folder() as scratch:
         alone = replace(setup, folder=scratch.path, metrics=(), accepted=None)
-        (again,) = in_workers(alone, 1, [EditWork(record.case)])
+        ((again,),) = in_workers(alone, 1, [EditWork(record.case)])
     return again
 
 

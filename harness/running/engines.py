@@ -23,10 +23,15 @@ class Engine(Protocol):
         """What of the place determines numbers. Raises UsageError where it can't be used."""
         ...
 
+    def drop(self, model: str) -> None:
+        """Begin no more edits of a model."""
+        ...
+
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
-    ) -> Iterable[CaseRecord]:
-        """Do the work and give each record as it is finished. From `ends_at` on, seconds of the
-        monotonic clock, nothing is begun. Raises IncompleteError where the place is gone.
+    ) -> Iterable[Sequence[CaseRecord]]:
+        """Do the work and give the records of cases that ended together, as they end. From
+        `ends_at` on, seconds of the monotonic clock, nothing is begun. Raises IncompleteError where
+        the place is gone.
         """
         ...

@@ -35,6 +35,9 @@ EQUAL = (
 )
 """What all shards of a run have in common."""
 
+AT_ONCE = 100
+"""Cases that are kept together."""
+
 BAD_TO_WORSE = ("same", "varies", "gone", "changed")
 
 
@@ -50,9 +53,11 @@ def merge_shards(shards: Sequence[Run], folder: Path) -> Run:
     try:
         store.start(manifest)
         for shard in shards:
-            for record in shard.records:
-                _bring_pictures(shard.folder, store.folder, record)
-                store.put(record)
+            for start in range(0, len(shard.records), AT_ONCE):
+                records = shard.records[start : start + AT_ONCE]
+                for record in records:
+                    _bring_pictures(shard.folder, store.folder, record)
+                store.put(*records)
     finally:
         store.close()
     if canaries := _merge_canaries(shards):

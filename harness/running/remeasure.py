@@ -50,8 +50,11 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     store = open_run_store(config.folder)
     try:
         store.start(manifest)
-        for done, record in enumerate(_measure_edits(source, config, made), start=1):
-            progress(store.put(record), done, len(made))
+        done = 0
+        for records in _measure_edits(source, config, made):
+            for record in store.put(*records):
+                done += 1
+                progress(record, done, len(made))
     finally:
         store.close()
     write_tables(config.folder, read_in_order(config.folder, manifest))
@@ -75,9 +78,9 @@ def _manifest(source: Run, config: RunConfig) -> Manifest:
 
 def _measure_edits(
     source: Run, config: RunConfig, made: Sequence[CaseRecord]
-) -> Iterator[CaseRecord]:
-    """The records with their new numbers: first those that can have none, then the others as they
-    are finished.
+) -> Iterator[Sequence[CaseRecord]]:
+    """The records with their new numbers, together those that are finished together: first those
+    that can have none.
     """
     scenes: dict[tuple[object, ...], list[CaseRecord]] = {}
     for record in made:
@@ -89,9 +92,9 @@ def _measure_edits(
         for record in records:
             trouble = changed or _bring_pictures(source, config, record)
             if record.error is not None:
-                yield record
+                yield [record]
             elif trouble:
-                yield _make_failed_record(record, trouble)
+                yield [_make_failed_record(record, trouble)]
             else:
                 whole.append(record)
         parts = (whole[first : first + AT_A_TIME] for first in range(0, len(whole), AT_A_TIME))

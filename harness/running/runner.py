@@ -62,6 +62,7 @@ class LocalEngine:
 
     def __init__(self, jobs: int, limits: ProcessLimits, say: Say | None) -> None:
         self._jobs, self._limits, self._say = jobs, limits, say
+        self._dropped: set[str] = set()
 
     def describe(self, models: Sequence[Model]) -> dict[str, PipelineInfo]:
         """As Engine.describe."""
@@ -71,11 +72,19 @@ class LocalEngine:
         """As Engine.find_environment."""
         return find_environment()
 
+    def drop(self, model: str) -> None:
+        """As Engine.drop."""
+        self._dropped.add(model)
+
     def make_edits(
         self, setup: WorkerSetup, work: Sequence[EditWork], ends_at: float | None
-    ) -> Iterable[CaseRecord]:
+    ) -> Iterable[Sequence[CaseRecord]]:
         """As Engine.make_edits."""
-        return in_workers(setup, self._jobs, work, ends_at)
+        return in_workers(setup, self._jobs, work, ends_at, self._dropped)
+
+
+FindCertain = Callable[[Manifest, Sequence[CaseRecord]], frozenset[str]]
+"""Called with records as they end; gives the models whose verdict is certain by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,8 @@ class RunConfig:
     """Of the user's repository; empty: not known."""
     ends_at: float | None = None
     """When no further case is begun, seconds of the monotonic clock; None: all are."""
+    find_certain: FindCertain | None = None
+    """Which models need no more edits, since their verdict is certain; None: all are made."""
     cluster: Engine | None = None
     """What makes the edits; None: this machine's workers."""
     shard: Shard | None = None
@@ -140,6 +151,9 @@ class RunConfig:
             manifest.suite.viewing,
         )
 
+
+CACHED_AT_ONCE = 100
+"""Cases from the cache that are kept together."""
 
 SAYS_ALL = frozenset(
     {"ContractError", "AdapterError", "AnswerError", "ServiceError", "ServiceGoneError"}
@@ -324,41 +338,69 @@ def _finish(
     done = len(finished)
     total = len(manifest.cases)
 
-    def keep(record: CaseRecord, *, is_stored: bool = False) -> None:
+    def keep(records: Sequence[CaseRecord], *, is_stored: bool = False) -> None:
         nonlocal done
         if is_stored:
-            store.note(record)
-        counted = record if is_stored else store.put(record)
-        done += 1
-        progress(counted, done, total)
+            store.note(*records)
+        for counted in records if is_stored else store.put(*records):
+            done += 1
+            progress(counted, done, total)
 
     cache.fetch(case for case in manifest.cases if case.id not in finished)
-    left = []
-    before = None
-    for case in manifest.cases:
-        record = finished.get(case.id)
-        if record is None and (record := cache.get(case, config.folder)):
-            keep(record)
-        if record is None:
-            left.append(EditWork(case, before if before and case.follows(before.case) else None))
-        before = record
+    left = _keep_cached(manifest, finished, cache, config.folder, keep)
     paid, cost = _take_affordable(left, manifest.pipelines, config.max_cost)
     setup = replace(config.setup, accepted=config.find_accepted(manifest))
     made = []
-    for record in config.engine.make_edits(setup, paid, config.ends_at):
-        keep(record, is_stored=config.cluster is not None)
-        if has_pictures(record, config.folder):
-            cache.put(record, config.folder)
-        made.append(replace(record, measurements=(), stages=()))  # the journal has them
+    engine = config.engine
+    certain: set[str] = set()
+    for records in engine.make_edits(setup, paid, config.ends_at):
+        keep(records, is_stored=config.cluster is not None)
+        if config.find_certain:
+            for model in config.find_certain(manifest, records) - certain:
+                certain.add(model)
+                engine.drop(model)
+        for record in records:
+            if has_pictures(record, config.folder):
+                cache.put(record, config.folder)
+            made.append(replace(record, measurements=(), stages=()))  # the journal has them
     if cost:
         spent = sum(manifest.pipelines[one.case.model.name].capabilities.price for one in made)
         warn(f"{len(made)} edits were made, for {spent:g} by the prices of their pipelines")
-    _check_all_done(config, done, total, all_are_paid=len(paid) == len(left))
+    _check_all_done(config, done, total, certain, all_are_paid=len(paid) == len(left))
     return made
 
 
-def _check_all_done(config: RunConfig, done: int, total: int, *, all_are_paid: bool) -> None:
-    """Raise IncompleteError where `max_cost` or the deadline came first, and say how to go on."""
+def _keep_cached(
+    manifest: Manifest,
+    finished: Mapping[str, CaseRecord],
+    cache: CarefulCache,
+    folder: Path,
+    keep: Callable[[Sequence[CaseRecord]], None],
+) -> list[EditWork]:
+    """Keep what the cache has of the cases that are not finished. Gives the work that is left."""
+    left = []
+    before = None
+    found: list[CaseRecord] = []
+    for case in manifest.cases:
+        record = finished.get(case.id)
+        if record is None and (record := cache.get(case, folder)):
+            found.append(record)
+        if len(found) == CACHED_AT_ONCE:
+            keep(found)
+            found = []
+        if record is None:
+            left.append(EditWork(case, before if before and case.follows(before.case) else None))
+        before = record
+    keep(found)
+    return left
+
+
+def _check_all_done(
+    config: RunConfig, done: int, total: int, certain: Iterable[str], *, all_are_paid: bool
+) -> None:
+    """Raise IncompleteError where `max_cost` or the deadline came first, or a model was stopped
+    early, and say how to go on.
+    """
     if done == total:
         return
     resuming = f"editproof run --resume --out {shlex.quote(name_place(config.folder))}"
@@ -366,6 +408,12 @@ def _check_all_done(config: RunConfig, done: int, total: int, *, all_are_paid: b
         raise IncompleteError(
             f"--max-cost {config.max_cost:g} is reached: {done} of {total} cases are done. With"
             f" more to spend, `{resuming} --max-cost AMOUNT` continues"
+        )
+    if stopped := ", ".join(sorted(certain)):
+        raise IncompleteError(
+            f"--stop-early: {stopped} got worse beyond chance, so no more edits were made with it:"
+            f" {done} of {total} cases are done. `editproof gate` judges them; `{resuming}` runs"
+            " the rest"
         )
     raise IncompleteError(
         f"--deadline is reached: {done} of {total} cases are done. `{resuming}` continues"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from editproof.harness.running.worker import EditWork, Work
@@ -16,8 +16,16 @@ class SceneQueue:
     with the largest rest. The turns of a chain all go to one worker, in their order.
     """
 
-    def __init__(self, work: Sequence[Work], ends_at: float | None = None) -> None:
-        """`ends_at`: from then on nothing is handed out, seconds of the monotonic clock."""
+    def __init__(
+        self,
+        work: Sequence[Work],
+        ends_at: float | None = None,
+        dropped: Container[str] = frozenset(),
+    ) -> None:
+        """`ends_at`: from then on nothing is handed out, seconds of the monotonic clock. `dropped`:
+        models of which nothing is handed out any more.
+        """
+        self._dropped = dropped
         scenes: dict[tuple[object, ...], deque[list[Work]]] = {}
         for one in work:
             first = one.cases[0]
@@ -37,12 +45,13 @@ class SceneQueue:
         """What the worker does next; None when all is handed out, or the time is up."""
         if self._ends_at is not None and time.monotonic() >= self._ends_at:
             return None
-        if not self._chains.get(worker):
-            self._chains[worker] = self._next_chain(worker)
-        if not self._chains[worker]:
-            return None
-        self.left -= 1
-        return self._chains[worker].pop(0)
+        while chain := self._chains.get(worker) or self._next_chain(worker):
+            self._chains[worker] = chain
+            self.left -= 1
+            work = chain.pop(0)
+            if work.cases[0].model.name not in self._dropped:
+                return work
+        return None
 
     def give_back(self, worker: int, work: Work | None) -> None:
         """Take back what a lost worker was at, and what was kept for it: others do it first."""
@@ -68,8 +77,8 @@ class SceneQueue:
 
 
 def spread_families(work: Sequence[EditWork]) -> list[EditWork]:
-    """The same work in turns: the first scene of each family, then the second of each. So a part
-    of a run says something about every family.
+    """The same work in turns: the first scene of each family, then the second of each; of those in
+    turn the cheap ones first. So a part of a run says something about every family, and soon.
     """
     families: dict[str, dict[tuple[object, ...], list[EditWork]]] = {}
     for one in work:
@@ -77,4 +86,11 @@ def spread_families(work: Sequence[EditWork]) -> list[EditWork]:
         scenes = families.setdefault(first.family, {})
         scenes.setdefault(replace(first, turn=1).scene_key, []).append(one)
     rounds = itertools.zip_longest(*(scenes.values() for scenes in families.values()), fillvalue=[])
-    return [one for scenes in rounds for scene in scenes for one in scene]
+    return [
+        one for scenes in rounds for scene in sorted(scenes, key=_count_pixels) for one in scene
+    ]
+
+
+def _count_pixels(scene: Sequence[EditWork]) -> int:
+    """What its edits make, all turns, seeds and models together."""
+    return sum((one.case.size * one.case.scale) ** 2 for one in scene)

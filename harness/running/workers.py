@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,12 +20,18 @@ from editproof.harness.running.worker import Work, WorkerSetup
 
 
 def in_workers(
-    setup: WorkerSetup, jobs: int, work: Sequence[Work], ends_at: float | None = None
-) -> Iterable[CaseRecord]:
-    """Do the work in `jobs` workers and give each record as it is finished. Work on one scene stays
-    in one worker. From `ends_at` on, seconds of the monotonic clock, nothing is begun.
+    setup: WorkerSetup,
+    jobs: int,
+    work: Sequence[Work],
+    ends_at: float | None = None,
+    dropped: Container[str] = frozenset(),
+) -> Iterable[Sequence[CaseRecord]]:
+    """Do the work in `jobs` workers and give the records of cases that ended together, as they end.
+    Work on one scene stays in one worker, which goes on before its records are taken. From
+    `ends_at` on, seconds of the monotonic clock, nothing is begun; of a model that is `dropped`
+    nothing from then on.
     """
-    queue = SceneQueue(work, ends_at)
+    queue = SceneQueue(work, ends_at, dropped)
     workers = [WorkerProcess(setup, number) for number in range(min(jobs, len(work)))]
     try:
         for worker in workers:
@@ -33,10 +39,12 @@ def in_workers(
         while busy := [worker for worker in workers if worker.work]:
             patience_s = min(worker.time_left_s() for worker in busy)
             ready = wait_for_any([worker.child for worker in busy], patience_s)
+            ended: list[CaseRecord] = []
             for worker in busy:
                 if worker.child in ready or worker.time_left_s() <= 0:
-                    yield from worker.finish()
+                    ended += worker.finish()
                     worker.start(queue.next_for(worker.number))
+            yield ended
     finally:
         stop_all([worker.child for worker in workers])
 

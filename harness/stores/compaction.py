@@ -29,6 +29,9 @@ PART_INDEX = "parts.json"
 
 CASES_A_PART = 2000
 
+LEVEL = 3
+"""Of the compression: 9 takes four times as long, and saves a seventh of the bytes."""
+
 MOST_CASE_BYTES = 1 << 28
 MOST_PART_BYTES = 1 << 31
 """Of a part's lines."""
@@ -80,7 +83,7 @@ def read_part(objects: ObjectFolder, part: Part) -> list[bytes]:
 
 def add_part(objects: ObjectFolder, lines: Sequence[bytes]) -> Part:
     """Write lines as a part, and list it. Raises StoreError."""
-    data = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
+    data = gzip.compress(b"".join(line + b"\n" for line in lines), LEVEL, mtime=0)
     part = Part(hashlib.sha256(data).hexdigest(), len(lines))
     objects.write_once(_name_part(part.digest), data)
     for _ in range(5):

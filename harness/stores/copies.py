@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -40,10 +40,12 @@ def find_folder(place: Path | str) -> Path:
 
 def find_origin(folder: Path) -> StoreUrl | None:
     """The URL that a folder is the copy of; None: it is not a copy."""
-    root = next(
-        (root for root in (find_copies_root(), find_memory_root()) if folder.is_relative_to(root)),
-        None,
-    )
+    return _find_origin(folder, find_copies_root(), find_memory_root())
+
+
+@lru_cache(maxsize=256)  # it is asked for each picture that a folder lacks
+def _find_origin(folder: Path, *roots: Path) -> StoreUrl | None:
+    root = next((root for root in roots if folder.is_relative_to(root)), None)
     scheme, *parts = folder.relative_to(root).parts if root else ("",)
     if scheme not in SCHEMES or not parts:
         return None

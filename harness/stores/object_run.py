@@ -9,7 +9,7 @@ verdict.json, tables, report/ …   as in a local folder, sent when the command 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from editproof.harness.stores.compaction import (
 )
 from editproof.harness.stores.copied_journal import Place, RecordLines, check_line, read_places
 from editproof.harness.stores.lease import LEASE, Lease
+from editproof.harness.stores.objects import AT_ONCE, do_at_once
 from editproof.harness.stores.places import StoreUrl
 from editproof.harness.stores.run_copy import RunCopy
 
@@ -73,33 +74,45 @@ class ObjectRunStore:
                 if name_case(case_id) in there
             }
 
-    def put(self, record: CaseRecord) -> CaseRecord:
-        """As RunStore.put. Raises StoreError, and IncompleteError where another process drives the
-        run by now.
+    def put(self, *records: CaseRecord) -> tuple[CaseRecord, ...]:
+        """As RunStore.put: several requests are under way together. Raises StoreError, and
+        IncompleteError where another process drives the run by now.
         """
         if self._lease and self._lease.is_lost:
             raise IncompleteError(
                 f"another editproof has taken over {self._copy.url}, since this one did not answer"
                 " for a while. What it finished is stored"
             )
-        new = [digest for digest in list_pictures(record) if digest not in self._sent]
+        named = {digest for record in records for digest in list_pictures(record)}
+        new = sorted(named - self._sent)
         send_pictures(self.folder, new, self._objects)
         self._sent.update(new)
-        counted = self._put_record(record)
+        lines = [(record, encode_record(record)) for record in records]
+        shares = [lines[start::AT_ONCE] for start in range(min(AT_ONCE, len(lines)))]
+        stored = do_at_once(lambda share: [self._put_line(*one) for one in share], shares)
+        counted = [stored[place % AT_ONCE][place // AT_ONCE] for place in range(len(lines))]
         if self._journal:
-            self.note(counted)
-        return counted
+            self._note_lines(self._journal, counted)
+        return tuple(record for record, _ in counted)
 
-    def note(self, record: CaseRecord) -> None:
+    def note(self, *records: CaseRecord) -> None:
         """As RunStore.note."""
         if self._journal is None:
             raise RuntimeError("the run was neither started nor resumed")
-        if record.case.id in self._finished:
-            return
-        place = self._journal.append(record)
-        if record.error is None:
-            self._finished.add(record.case.id)
-            self._unpacked[record.case.id] = place
+        self._note_lines(self._journal, [(record, encode_record(record)) for record in records])
+
+    def _note_lines(self, journal: Journal, lines: Iterable[tuple[CaseRecord, bytes]]) -> None:
+        """Write down what is new: records and their lines."""
+        new: dict[str, tuple[CaseRecord, bytes]] = {}
+        for record, line in lines:
+            case_id = record.case.id
+            if case_id not in self._finished and (case_id not in new or new[case_id][0].error):
+                new[case_id] = (record, line)
+        places = journal.append_lines([line for _, line in new.values()])
+        for (case_id, (record, _)), place in zip(new.items(), places, strict=True):
+            if record.error is None:
+                self._finished.add(case_id)
+                self._unpacked[case_id] = place
         if len(self._unpacked) >= CASES_A_PART:
             self._pack()
 
@@ -129,20 +142,21 @@ class ObjectRunStore:
             self.close()
             raise
 
-    def _put_record(self, record: CaseRecord) -> CaseRecord:
-        """Write the case's object, unless there is one; give the record that counts."""
-        line, case_id = encode_record(record), record.case.id
+    def _put_line(self, record: CaseRecord, line: bytes) -> tuple[CaseRecord, bytes]:
+        """Write the case's object, unless there is one; give what counts, and its line."""
+        case_id = record.case.id
         if record.error is not None:
             self._objects.write(name_failure(case_id), line)
-            return record
+            return record, line
         name = name_case(case_id)
-        if self._objects.create(name, line):
-            return record
-        try:
-            return self._read_case(case_id) or record
-        except DamagedError:
-            self._objects.write(name, line)
-            return record
+        if not self._objects.create(name, line):
+            try:
+                known = self._read_case(case_id)
+            except DamagedError:
+                self._objects.write(name, line)
+            else:
+                return (known, encode_record(known)) if known else (record, line)
+        return record, line
 
     def _read_case(self, case_id: str) -> CaseRecord | None:
         name = name_case(case_id)

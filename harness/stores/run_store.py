@@ -4,7 +4,7 @@ The process that drives a run has one of these from the run's first case to its 
 
     store = open_run_store("s3://bucket/editproof/nightly-7")    # or a local folder
     store.start(manifest)                                        # or store.resume()
-    store.put(record)                                            # each finished case
+    store.put(record, another)                                   # cases that ended together
     store.close()
 
 `store.folder` is the working folder. Workers write pictures into it (`pictures.files.store`), and
@@ -17,12 +17,13 @@ processes of one machine may share it:
 
     store = open_run_store(url)
     setup = replace(setup, folder=store.folder)      # what its worker is told
-    record = store.put(worker_makes(setup, work))    # pictures first, then the case's object
-    ...                                              # `record` is small: it goes to the driver
+    records = store.put(*worker_makes(setup, work))  # pictures first, then an object for each case
+    ...                                              # they are small: they go to the driver
 
-`put` gives the record that counts. Where another process has finished the case before, that is the
-other's, and ours changes nothing. The driver then calls `store.note(record)`, not `put`. It may do
-so more than once. Pictures that the worker needs of the turn before are fetched when they are read.
+`put` gives the records that count. Where another process has finished a case before, that is the
+other's, and ours changes nothing. The driver then calls `store.note(*records)`, not `put`. It may
+do so more than once. Pictures that the worker needs of the turn before are fetched when they are
+read.
 
 A local folder has one process that puts, since its journal is locked.
 """
@@ -58,13 +59,13 @@ class RunStore(Protocol):
         process is writing there.
         """
 
-    def put(self, record: CaseRecord) -> CaseRecord:
-        """Keep a finished case; its pictures lie in the working folder. It is stored when this
-        returns. Gives the record that counts.
+    def put(self, *records: CaseRecord) -> tuple[CaseRecord, ...]:
+        """Keep cases that ended together; their pictures lie in the working folder. All are stored
+        when this returns. Gives the records that count.
         """
 
-    def note(self, record: CaseRecord) -> None:
-        """Take notice of a case that another process has put."""
+    def note(self, *records: CaseRecord) -> None:
+        """Take notice of cases that another process has put."""
 
     def close(self) -> None:
         """Let others write. May be called twice."""
@@ -93,16 +94,16 @@ class LocalRunStore:
         self._sweep()
         self._journal = Journal(self.folder)
 
-    def put(self, record: CaseRecord) -> CaseRecord:
+    def put(self, *records: CaseRecord) -> tuple[CaseRecord, ...]:
         """As RunStore.put."""
         if self._journal is None:
             raise RuntimeError("the run was neither started nor resumed")
-        self._journal.append(record)
-        return record
+        self._journal.append(*records)
+        return records
 
-    def note(self, record: CaseRecord) -> None:
-        """As RunStore.note: nobody else can have put it, so it is put."""
-        self.put(record)
+    def note(self, *records: CaseRecord) -> None:
+        """As RunStore.note: nobody else can have put them, so they are put."""
+        self.put(*records)
 
     def close(self) -> None:
         """As RunStore.close."""

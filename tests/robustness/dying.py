@@ -23,7 +23,7 @@ STEPS = ("fsync", "fdatasync", "rename", "replace", "unlink", "remove", "rmdir",
 DIED = 77
 EVERY = int(os.environ.get("EDITPROOF_ATTACK_EVERY", "16"))
 """At which steps an action dies: at each of them, or at every sixteenth."""
-WRITES = ("write", "write_once", "replace", "remove")
+WRITES = ("write", "write_once", "create", "replace", "remove")
 """Methods of a store that count."""
 
 

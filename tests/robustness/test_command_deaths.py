@@ -133,10 +133,11 @@ def small() -> Suite:
 
 
 def stand_in(
-    _setup: object, _jobs: int, works: Sequence[EditWork], _ends_at: float | None
-) -> list[CaseRecord]:
-    """Workers that need no process: every case is done at once."""
-    return [replace(pictured(35.0, "a"), case=work.case, blobs={}) for work in works]
+    _setup: object, _jobs: int, works: Sequence[EditWork], *_: object
+) -> list[list[CaseRecord]]:
+    """Workers that need no process: two cases at a time end together."""
+    records = [replace(pictured(35.0, "a"), case=work.case, blobs={}) for work in works]
+    return [records[:1], *(records[start : start + 2] for start in range(1, len(records), 2))]
 
 
 @pytest.mark.slow
@@ -146,19 +147,24 @@ def test_run(
     monkeypatch: pytest.MonkeyPatch,
     count_attempt: Callable[[str], None],
 ) -> None:
-    """It is resumed, or begun again where nothing was written; every case is there once."""
+    """It is resumed, or begun again where nothing was written; every case is there once, and each
+    that was told as done is there before that.
+    """
     monkeypatch.setattr(runner, "in_workers", stand_in)
     described = runner.describe(small.models)
     monkeypatch.setattr(runner, "describe", lambda *_: described)
-    folder = in_memory / "run"
+    folder, told = in_memory / "run", in_memory / "told"
     config = RunConfig(small, folder, False, 1, 60.0, in_memory / "cache", NO_WEIGHTS)
 
     def run(*, resume: bool = False) -> Run:
-        return runner.run(
-            replace(config, resume=resume), lambda record, done, total: None, lambda line: None
-        )
+        return runner.run(replace(config, resume=resume), tell, lambda line: None)
+
+    def tell(record: CaseRecord, _done: int, _total: int) -> None:
+        with told.open("a") as file:
+            file.write(f"{record.case.id}\n")
 
     def restore() -> None:
+        told.write_text("")
         for place in (folder, in_memory / "cache"):
             shutil.rmtree(place, ignore_errors=True)
 
@@ -166,10 +172,11 @@ def test_run(
     count = 0
     for death in deaths(run, restore):
         begun = (folder / "manifest.json").is_file()
-        finished = len(load(folder).records) if begun else 0
+        there = [record.case.id for record in load(folder).records] if begun else []
+        assert {*told.read_text().split()} <= {*there}, death
         again = run(resume=begun)
         assert [record.case.id for record in again.records] == [c.id for c in again.manifest.cases]
-        assert len(load(folder).records) == len(whole.records) >= finished, death
+        assert len(load(folder).records) == len(whole.records) >= len(there), death
         count_attempt("deaths of run")
         count += 1
     assert count > 20 / EVERY

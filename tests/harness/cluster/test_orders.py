@@ -19,7 +19,7 @@ from editproof.harness.running.scene_queue import SceneQueue, spread_families
 from editproof.harness.running.worker import EditWork
 from editproof.harness.suites.settings import Project, Settings
 from editproof.harness.suites.suite import load_suite
-from tests.harness.made import case
+from tests.harness.made import MODEL, OTHER, case
 
 CONFIG = RunConfig(
     load_suite("quick", Path.cwd()), Path("/nowhere"), False, 2, 60.0, None, NO_WEIGHTS
@@ -87,6 +87,27 @@ def test_families_take_turns() -> None:
         *[("logo", 1, 1), ("logo", 1, 2), ("stroke", 1, 1), ("stroke", 1, 2)],
         *[("logo", 2, 1), ("logo", 2, 2), ("stroke", 2, 1), ("stroke", 2, 2)],
     ]
+
+
+def test_the_cheap_scenes_of_a_round_come_first() -> None:
+    """Fewer seeds or turns, or smaller pictures; every family still has its first scene early."""
+    large = [EditWork(replace(case(step, family="logo"), size=512)) for step in (1, 2)]
+    long = [EditWork(replace(case(1, family="stroke"), turn=turn)) for turn in (1, 2, 3)]
+    small = [EditWork(case(step, family="hair")) for step in (1, 2)]
+    spread = [one.case.family for one in spread_families([*large, *long, *small])]
+    assert spread == ["hair", "stroke", "stroke", "stroke", "logo", "hair", "logo"]
+
+
+def test_models_that_are_dropped_are_not_handed_out() -> None:
+    """From then on, whoever asks."""
+    dropped: set[str] = set()
+    work = [EditWork(case(step, model=one)) for step in (1, 2) for one in (MODEL, OTHER)]
+    queue = SceneQueue(work, dropped=dropped)
+    assert queue.next_for(0) == work[0]
+    dropped.add(OTHER.name)
+    assert queue.next_for(0) == work[2]
+    assert queue.next_for(1) is None
+    assert queue.left == 0
 
 
 def test_what_is_given_back_comes_first_and_in_its_order() -> None:

@@ -64,6 +64,8 @@ class Cluster:
         self.capabilities: dict[str, Capabilities] = {}
         self.actors: list[Actor] = []
         self.refused: EditproofError | None = None
+        self.wanted: list[int] = []
+        """How many workers room was asked for, each time."""
 
     def list_nodes(self) -> Sequence[Mapping[str, Any]]:
         return [
@@ -80,6 +82,9 @@ class Cluster:
     def start_actor(self, order: ActorOrder, resources: Resources, node: str) -> Actor:
         self.actors.append(Actor(order, resources, node))
         return self.actors[-1]
+
+    def ask_for_room(self, wanted: Sequence[Resources]) -> None:
+        self.wanted.append(len(wanted))
 
     def call(self, actor: Actor, method: str, arguments: Sequence[Any]) -> Future[Any]:
         answer: Future[Any] = Future()
@@ -344,3 +349,17 @@ def test_a_node_that_joins_gets_work() -> None:
         cluster.cpus["two"] = 1.0
         wait_for(lambda: len(cluster.busy) == 2)
         finish_all(pool, cluster)
+
+
+@pytest.mark.parametrize(("jobs", "first"), [(0, 9), (4, 4)])
+def test_an_autoscaler_is_told_how_much_is_left(jobs: int, first: int) -> None:
+    """Room for all that has something to do, though two workers fit; none when all is done."""
+    cluster = Cluster({"a": 2})
+    with run_pool(cluster, jobs=jobs) as pool:
+        describe(pool, "m")
+        pool.make_edits(SETUP, "", make_work(9), None)
+        wait_for(lambda: cluster.wanted)
+        finish_all(pool, cluster)
+    assert cluster.wanted[0] == first
+    assert cluster.wanted == sorted(cluster.wanted, reverse=True)
+    assert cluster.wanted[-1] == 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from dataclasses import replace
+from functools import partial
+from uuid import uuid4
 
 import pytest
 
@@ -21,6 +24,7 @@ from editproof.harness.stores.run_store import RunStore, open_run_store
 from tests.harness.made import case, measured, run_of
 from tests.harness.retention.cached import content_of, digest_of, write_pictures
 from tests.harness.stores.conftest import Elsewhere
+from tests.robustness.dying import dies_at_write
 
 STEPS = (1, 2, 3)
 
@@ -93,6 +97,21 @@ def test_a_case_is_there_before_the_run_ends(place: str, elsewhere: Elsewhere) -
     assert [one.case.step for one in read(place).records] == [1, 2]
     assert [one.step for one in read(place).missing] == [3]
     store.close()
+
+
+def test_cases_that_ended_together_are_put_together(place: str, elsewhere: Elsewhere) -> None:
+    """All are there when `put` returns, a failure among them too."""
+    store = open_run_store(place)
+    store.start(manifest())
+    write_pictures(store.folder, "case 1", "case 3", "scene")
+    asked = (record(3), failure(2), record(1))
+    assert store.put(*asked) == asked
+    elsewhere()
+    assert [status for _, status in statuses(place)] == ["done", "error", "done"]
+    store.note(*asked)
+    store.close()
+    elsewhere()
+    assert [status for _, status in statuses(place)] == ["done", "error", "done"]
 
 
 def test_a_run_is_resumed_with_what_it_has(place: str, elsewhere: Elsewhere) -> None:
@@ -174,8 +193,8 @@ def test_a_process_of_its_own_puts_cases(url: str, elsewhere: Elsewhere) -> None
     actor = open_run_store(url)
     write_pictures(actor.folder, "case 2", "scene")
     counted = actor.put(record(2))
-    driver.note(counted)
-    driver.note(counted)
+    driver.note(*counted)
+    driver.note(*counted)
     assert runs.load(driver.folder).records == (record(2),)
     put(driver, 1, 3)
     driver.close()
@@ -189,7 +208,7 @@ def test_the_first_answer_counts(url: str, elsewhere: Elsewhere) -> None:
     driver.start(manifest(1))
     put(driver, 1)
     late = open_run_store(url)
-    assert late.put(record(1, psnr=12.0)) == record(1)
+    assert late.put(record(1, psnr=12.0)) == (record(1),)
     late.put(failure(1))
     driver.close()
     elsewhere()
@@ -248,6 +267,28 @@ def test_a_death_while_parts_are_made_loses_nothing(
     assert read(url).records == tuple(map(record, STEPS))
 
 
+def test_a_death_within_a_batch_loses_nothing_that_was_told(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the cases that were being put, each is there whole, or it is not there."""
+    seen = set()
+    for write, after in itertools.product(range(1, 9), (False, True)):
+        url = f"memory://{uuid4().hex}/run"
+        store = open_run_store(url)
+        store.start(manifest())
+        put(store, 1)
+        write_pictures(store.folder, "case 2", "case 3")
+        with monkeypatch.context() as patched:
+            dies_at_write(write, partial(store.put, record(2), record(3)), patched, after=after)
+        elsewhere()
+        there = read(url).records
+        assert there == tuple(record(one.case.step) for one in there)
+        assert record(1) in there
+        seen.add(len(there))
+        store.close()
+    assert {1, 2, 3} == seen
+
+
 def test_a_listing_that_lags_behind_costs_a_case_twice_at_most(
     url: str, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,7 +304,7 @@ def test_a_listing_that_lags_behind_costs_a_case_twice_at_most(
         late.resume()
         assert runs.load(late.folder).records == ()
     write_pictures(late.folder, "case 1", "scene")
-    assert late.put(record(1, psnr=1.0)) == record(1)
+    assert late.put(record(1, psnr=1.0)) == (record(1),)
     put(late, 2)
     late.close()
     elsewhere()
