@@ -38,7 +38,9 @@ def table_of(
         tuple((nights or {}).get(number, night(number)) for number in range(shape[1])),
         tuple((f"f{row}", "ns", "structure") for row in range(shape[0])),
         values,
+        np.full(shape, np.nan),
         np.tile(jods, (shape[0], 1)) if len(jods) else np.full(shape, np.nan),
+        np.full(shape, np.nan),
         np.tile(np.array(made_of or [1] * shape[1], np.int64), (shape[0], 1)),
     )
 
