@@ -117,5 +117,10 @@ class PartObjects:
         self._objects.write(f"{suite}/{name}", data)
 
 
+def is_part_name(name: str) -> bool:
+    """Whether a file of that name is a part."""
+    return bool(_NAME.match(name))
+
+
 def _has_part(folder: Path) -> bool:
     return folder.is_dir() and any(_NAME.match(path.name) for path in folder.iterdir())

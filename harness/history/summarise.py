@@ -253,7 +253,8 @@ def _list_numbers(run: Run, numbers: Numbers, group: _Group) -> Iterator[dict[st
 
 
 def _list_cases(run: Run) -> Iterator[dict[str, Any]]:
-    changes = {one.case_id: one.outcome.value for one in run.verdict.changes} if run.verdict else {}
+    verdict = run.verdict
+    changes = {one.case_id: one.outcome.value for one in verdict.changes} if verdict else {}
     for case_id, ending in run.endings.items():
         case = run.manifest.cases[run.column_of[case_id]]
         yield {
@@ -266,7 +267,7 @@ def _list_cases(run: Run) -> Iterator[dict[str, Any]]:
             "fingerprint": _find_fingerprint(run, case),
             "picture": ending.actual,
             "status": ending.status,
-            "outcome": changes.get(case_id, "unchanged") if run.verdict else None,
+            "outcome": changes.get(case_id, "unchanged") if verdict and verdict.baseline else None,
             "cached": ending.cached,
         }
 

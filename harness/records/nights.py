@@ -188,8 +188,8 @@ class Trends:
 class CaseNights:
     """How the cases of a suite ended in its last nights."""
 
-    page: Path
-    """The page of the suite's history."""
+    page: Path | None
+    """The page of the suite's history; None: it was not written."""
     days: tuple[str, ...]
     """Of each night, oldest first."""
     endings: Mapping[str, tuple[str, ...]]

@@ -124,7 +124,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runs: str = "runs"
     """Folder of runs, or a URL: `s3://BUCKET/FOLDER`."""
     history: str = "history"
-    """Folder or URL of the history: what is kept of each night."""
+    """Folder, URL or `git:BRANCH` of the history: what is kept of each night."""
     baseline: str = ""
     """Folder or URL of the accepted baseline; empty: `baselines/<suite>` where that exists."""
     pipelines: dict[str, PipelineTable] = {}

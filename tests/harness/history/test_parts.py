@@ -16,7 +16,7 @@ from editproof.harness.history.series import read_series
 from editproof.harness.history.summarise import make_part
 from editproof.harness.records import runs
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.records.nights import NIGHT_SCHEMA
+from editproof.harness.records.nights import NIGHT_SCHEMA, Night
 from editproof.harness.records.runs import Run
 from editproof.harness.stores.places import find_url
 from tests.harness import made
@@ -206,4 +206,4 @@ def test_the_whole_night_stands_in_the_metadata() -> None:
 
     part = make_part(a_run(), "c0ffee")
     metadata = parquet.read_schema(io.BytesIO(part.data)).metadata
-    assert msgspec.json.decode(metadata[b"editproof"]) == msgspec.to_builtins(part.night)
+    assert msgspec.json.decode(metadata[b"editproof"], type=Night) == part.night
