@@ -104,6 +104,7 @@ def _finish_night(
     from editproof.harness.operations.history import (
         find_case_nights,
         find_page_folder,
+        prune_nights,
         show_history,
     )
     from editproof.harness.operations.prune_runs import prune_runs
@@ -114,6 +115,7 @@ def _finish_night(
         draw_maps_of_findings(run, project)
         write_report(run, nights=find_case_nights(suite, project, links_page=True))
         prune_runs([], project, baseline, dry_run=False)
+        prune_nights(suite, project)
     trends = show_history(suite, project)
     page = _write_page(trends, find_page_folder(suite, project), project)
     if done.is_new:

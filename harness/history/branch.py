@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from editproof.harness.history.parts import is_part_name
@@ -86,14 +86,23 @@ class PartBranch:
     def write_part(self, suite: str, name: str, data: bytes) -> None:
         """Write a part, and push it. Raises IncompleteError where the remote does not take it."""
         blob = ask_git(self._folder, "hash-object", "-w", "--stdin", data=data).decode().strip()
+        self._change(f"night {suite}/{name}", {f"{suite}/{name}": blob})
+
+    def remove_parts(self, suite: str, names: Sequence[str]) -> None:
+        """Remove parts, as far as they are there, and push that. Raises as `write_part`."""
+        if names:
+            self._change(f"{suite}: old nights", {f"{suite}/{name}": "" for name in names})
+
+    def _change(self, message: str, blobs: Mapping[str, str]) -> None:
+        """Change these files, on top of whatever others push meanwhile. No blob: it is removed."""
         for attempt in range(1, ATTEMPTS + 1):
             before = self._fetch()
-            commit = self._commit(before, f"{suite}/{name}", blob)
+            commit = self._commit(before, message, blobs)
             if commit == before or self._publish(commit, before):
                 return
             time.sleep(random.uniform(0, LONGEST_PAUSE_S) * attempt)
         raise IncompleteError(
-            f"{suite}/{name} was not pushed: others pushed to {self._branch} before each of"
+            f"'{message}' was not pushed: others pushed to {self._branch} before each of"
             f" {ATTEMPTS} attempts. `editproof history add` tries again"
         )
 
@@ -144,21 +153,23 @@ class PartBranch:
         is_shallow = run_git(self._folder, "rev-parse", "--is-shallow-repository") == "true"
         return ("--depth=1",) if is_shallow else ()
 
-    def _commit(self, before: str, path: str, blob: str) -> str:
-        """A commit on top of that one that has the part; that one itself, where it has it."""
+    def _commit(self, before: str, message: str, blobs: Mapping[str, str]) -> str:
+        """A commit on top of that one with these files; that one itself, where it has them."""
+        lines = "".join(
+            f"100644 {blob}\t{path}\0" if blob else f"0 {'0' * 40}\t{path}\0"
+            for path, blob in blobs.items()
+        )
         with scratch_folder() as scratch:
             index = {"GIT_INDEX_FILE": str(scratch.path / "index")} | WHO
             if before:
                 ask_git(self._folder, "read-tree", before, variables=index)
-            entry = f"100644,{blob},{path}"
-            ask_git(self._folder, "update-index", "--add", "--cacheinfo", entry, variables=index)
+            wanted = ("update-index", "--add", "-z", "--index-info")
+            ask_git(self._folder, *wanted, data=lines.encode(), variables=index)
             tree = ask_git(self._folder, "write-tree", variables=index).decode().strip()
         if before and run_git(self._folder, "rev-parse", f"{before}^{{tree}}") == tree:
             return before
         parent = ("-p", before) if before else ()
-        made = ask_git(
-            self._folder, "commit-tree", tree, *parent, "-m", f"night {path}", variables=WHO
-        )
+        made = ask_git(self._folder, "commit-tree", tree, *parent, "-m", message, variables=WHO)
         return made.decode().strip()
 
     def _publish(self, commit: str, before: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,13 @@ from editproof.harness.history.branch import PartBranch, find_branch
 from editproof.harness.history.case_nights import add_pictures, read_endings
 from editproof.harness.history.flakiness import find_flaky, read_edits
 from editproof.harness.history.night_tables import read_table
-from editproof.harness.history.parts import PartFolder, PartObjects, PartStore, read_suite
+from editproof.harness.history.parts import (
+    PartFolder,
+    PartObjects,
+    PartStore,
+    list_old_parts,
+    read_suite,
+)
 from editproof.harness.history.series import read_series
 from editproof.harness.history.summarise import make_part
 from editproof.harness.history.trends import find_trends
@@ -22,6 +29,7 @@ from editproof.harness.records.errors import EditproofError, UsageError, unknown
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import MANIFEST
 from editproof.harness.records.nights import CaseNights, Night, Trends
+from editproof.harness.retention.durations import parse_duration
 from editproof.harness.stores.copies import name_place
 from editproof.harness.stores.places import find_url
 from editproof.harness.suites.settings import Project, Settings
@@ -66,6 +74,15 @@ def import_nights(folders: Iterable[Path], project: Project) -> list[AddedNight]
     and DamagedError.
     """
     return [_add(folder, project, "") for named in folders for folder in _find_runs(named, project)]
+
+
+def prune_nights(suite: str, project: Project) -> None:
+    """Remove the nights of a suite that are older than the settings ask for."""
+    longest = project.settings.retention.nights
+    if longest:
+        store = open_store(project)
+        before = datetime.now(UTC) - parse_duration(longest, "retention.nights")
+        store.remove_parts(suite, list_old_parts(store.list_parts(suite), before))
 
 
 def show_history(suite: str, project: Project, last: int = 0) -> Trends:

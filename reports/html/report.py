@@ -195,7 +195,7 @@ def _index(
         .get_template("index.html.j2")
         .render(
             styles=[*STYLES, *([case_nights.STYLE] if nights else [])],
-            scripts=_list_scripts(has_nights=nights is not None),
+            scripts=list_scripts(has_nights=nights is not None),
             history=find_page_url(nights, folder),
             suite=run.manifest.suite,
             manifest=run.manifest,
@@ -225,7 +225,7 @@ def _index(
     )
 
 
-def _list_scripts(*, has_nights: bool) -> list[str]:
+def list_scripts(*, has_nights: bool) -> list[str]:
     """The page's scripts, in the order in which they must run."""
     names = [f"static/{name}" for name in SCRIPTS]
     if has_nights:

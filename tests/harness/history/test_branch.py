@@ -96,6 +96,20 @@ def test_machines_that_push_at_once_lose_nothing(remote: Path, tmp_path: Path) -
     assert read(clones[0]) == {name: name.encode() for name in NAMES[:4]}
 
 
+def test_old_nights_are_removed_on_top_of_what_others_push(remote: Path, tmp_path: Path) -> None:
+    ours, theirs = (clone(remote, tmp_path / name) for name in ("ours", "theirs"))
+    for name in NAMES[:3]:
+        open_branch(ours).write_part("made", name, b"1")
+    store = open_branch(theirs)
+    assert len(store.list_parts("made")) == 3
+    open_branch(ours).write_part("made", NAMES[3], b"2")
+    store.remove_parts("made", NAMES[:2])
+    store.remove_parts("made", NAMES[:2])
+    store.remove_parts("made", ())
+    assert read(ours) == {NAMES[2]: b"1", NAMES[3]: b"2"}
+    assert git(remote, "rev-list", "--count", "nights") == "5"
+
+
 def test_who_is_always_beaten_says_so(
     remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,7 +154,7 @@ def test_the_report_and_the_verdict_are_artifacts(server: FakeMlflow) -> None:
     done = export("mlflow", "runs/one", "--url", server.url)
     [run_id] = server.runs
     place = f"/api/2.0/mlflow-artifacts/artifacts/1/{run_id}/artifacts"
-    assert set(server.artifacts) == {f"{place}/report.html"}
+    assert set(server.artifacts) == {f"{place}/report.html", f"{place}/verdict.json"}
     page = server.artifacts[f"{place}/report.html"].decode()
     assert page.startswith("<!doctype html>")
     assert 'src="static/' not in page
