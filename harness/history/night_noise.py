@@ -3,7 +3,8 @@
 A few nights tell that badly. Their seeds tell it, too: the mean of a night moves by the spread
 between its seeds over the root of their number. How well that holds is measured over all series of
 a model, and counts as so many degrees of freedom (Smyth 2004, doi:10.2202/1544-6115.1027). They are
-none where seeds say nothing of the nights, so then only the nights count.
+none where seeds say nothing of the nights, so then only the nights count. They are at most those
+of the spread between the seeds itself.
 """
 
 from __future__ import annotations
@@ -34,14 +35,23 @@ class Prior(NamedTuple):
 NO_PRIOR = Prior(0.0, 0.0)
 
 
+class SeedErrors(NamedTuple):
+    """What seeds tell of the nights of a stretch."""
+
+    errors: Values
+    """Standard error of each night's score; NaN: not known."""
+    freedom: Values
+    """Degrees of freedom of each error."""
+
+
 def find_priors(
-    stretches: Sequence[Values], errors: Sequence[Values], models: Sequence[Hashable]
+    stretches: Sequence[Values], errors: Sequence[SeedErrors], models: Sequence[Hashable]
 ) -> list[Prior]:
-    """The prior of each stretch. `errors`: of each night the standard error of its score, by its
-    seeds; NaN: not known. `models`: equal where the seeds of two stretches tell equally well.
+    """The prior of each stretch. `models`: equal where the seeds of two stretches tell equally
+    well.
     """
     priors = [NO_PRIOR] * len(stretches)
-    told = [_average_squares(own) for own in errors]
+    told = [_average_squares(own.errors) for own in errors]
     measured = [_average_squares(_pair_nights(own)) for own in stretches]
     groups: dict[Hashable, list[int]] = {}
     for place, model in enumerate(models):
@@ -54,7 +64,9 @@ def find_priors(
         pairs = np.array([len(stretches[place]) // 2 for place in places], np.float64)
         scale, freedom = _fit(np.log(ratios), pairs)
         for place in places:
-            priors[place] = Prior(scale * told[place], freedom)
+            own = errors[place]
+            most = float(own.freedom[~np.isnan(own.errors)].sum())
+            priors[place] = Prior(scale * told[place], min(freedom, most))
     return priors
 
 

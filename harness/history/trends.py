@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.history import cusum, e_divisive
-from editproof.harness.history.night_noise import Prior, find_priors
+from editproof.harness.history.night_noise import Prior, SeedErrors, find_priors
 from editproof.harness.history.series import SeriesTable, find_segments, number_environments
 from editproof.harness.metrics.core.visibility import WORST_JOD
 from editproof.harness.records.nights import (
@@ -102,7 +102,10 @@ def _take_stretches(table: SeriesTable, segments: Sequence[Sequence[Segment]]) -
     values = [table.values[row, nights] for row, nights in taken]
     priors = find_priors(
         values,
-        [table.errors[row, nights] for row, nights in taken],
+        [
+            SeedErrors(table.errors[row, nights], table.freedom[row, nights])
+            for row, nights in taken
+        ],
         [table.keys[row][1] for row, _ in taken],
     )
     return [

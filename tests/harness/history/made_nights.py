@@ -42,6 +42,7 @@ def table_of(
         tuple((f"f{row}", "ns", "structure") for row in range(shape[0])),
         values,
         np.full(shape, error),
+        np.full(shape, 10.0),
         np.tile(jods, (shape[0], 1)) if len(jods) else np.full(shape, np.nan),
         np.full(shape, np.nan),
         np.tile(np.array(made_of or [1] * shape[1], np.int64), (shape[0], 1)),

@@ -10,6 +10,7 @@ from editproof.harness.history.night_noise import (
     LEAST_SERIES,
     NO_PRIOR,
     Prior,
+    SeedErrors,
     find_priors,
     moderate,
 )
@@ -19,7 +20,7 @@ Values = npt.NDArray[np.float64]
 
 def make(
     series: int = 200, nights: int = 20, factor: float = 1.0, scatter: float = 0.0, seed: int = 0
-) -> tuple[list[Values], list[Values]]:
+) -> tuple[list[Values], list[SeedErrors]]:
     """Series with standard deviations from 0.1 to 1, and the errors that their seeds tell: the same
     over `factor`, which differs from series to series by `scatter`.
     """
@@ -28,7 +29,8 @@ def make(
     own = factor * np.exp(scatter * rng.normal(size=series))
     values = [rng.normal(0, spread, nights) for spread in spreads]
     told = zip(spreads / own, rng.chisquare(10, (series, nights)) / 10, strict=True)
-    return values, [spread * np.sqrt(noise) for spread, noise in told]
+    freedom = np.full(nights, 10.0)
+    return values, [SeedErrors(spread * np.sqrt(noise), freedom) for spread, noise in told]
 
 
 @pytest.mark.parametrize("factor", [0.2, 1, 3])
@@ -37,11 +39,11 @@ def test_where_seeds_tell_it_the_prior_is_worth_much(factor: float) -> None:
     values, errors = make(factor=factor)
     priors = find_priors(values, errors, ["m"] * len(values))
     ratios = [
-        prior.variance / factor**2 / np.square(own).mean()
+        prior.variance / factor**2 / np.square(own.errors).mean()
         for prior, own in zip(priors, errors, strict=True)
     ]
     assert np.mean(ratios) == pytest.approx(1, abs=0.1)
-    assert priors[0].freedom > 50
+    assert 50 < priors[0].freedom <= 20 * 10
 
 
 def test_where_seeds_tell_little_it_is_worth_little() -> None:
@@ -71,7 +73,7 @@ def test_few_series_bit_equal_nights_and_single_seeds_have_none() -> None:
     values, errors = make(LEAST_SERIES - 1)
     assert set(find_priors(values, errors, ["m"] * len(values))) == {NO_PRIOR}
     values, errors = make(9)
-    unknown = [np.full(20, np.nan) for _ in errors]
+    unknown = [SeedErrors(np.full(20, np.nan), own.freedom) for own in errors]
     assert set(find_priors(values, unknown, ["m"] * 9)) == {NO_PRIOR}
     equal = [np.zeros(20) for _ in values]
     assert set(find_priors(equal, errors, ["m"] * 9)) == {NO_PRIOR}

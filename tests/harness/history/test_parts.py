@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import msgspec
 import numpy as np
 import pytest
 
-from editproof.harness.history import night_tables
+from editproof.harness.history import night_tables, summarise
 from editproof.harness.history.flakiness import read_edits
 from editproof.harness.history.parts import PartFolder, PartObjects, PartStore, list_old_parts
 from editproof.harness.history.series import read_series
@@ -232,3 +233,16 @@ def test_a_part_of_before_the_baseline_was_noted_is_read(
         store.write_part("made", part.name, part.data)
     keep(store, a_run(2))
     assert np.isnan(read_series(store, "made").accepted[:, 0]).all()
+
+
+def test_the_baseline_is_scored_as_the_night_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In margins, over the same numbers of the same cases; not where a case has no baseline."""
+    night, accepted = a_run(2, detail=12.5), a_run(1)
+    known = {record.case.id: record for record in accepted.records}
+    cases = SimpleNamespace(pairs=SimpleNamespace(ids={one: one for one in known}), get=known.get)
+    monkeypatch.setattr(summarise, "load_accepted_cases", lambda _: cases)
+    aspects, own = (summarise.summarise(run)["aspect"] for run in (night, accepted))
+    assert aspects["accepted"] == own["value"]
+    assert aspects["value"] != own["value"]
+    known.popitem()
+    assert np.isnan(summarise.summarise(night)["aspect"]["accepted"]).all()
