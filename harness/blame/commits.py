@@ -18,6 +18,7 @@ from editproof.harness.records.errors import UsageError, plain_line
 Mark = Literal["good", "bad", "skip"]
 
 
+PATH_SETTING = r"^submodule\..*\.path$"
 CLEAN = "git reset -q --hard && git clean -qxffd"
 """In a submodule, after another commit."""
 
@@ -68,33 +69,30 @@ class CommitTree:
         """Check out the submodules of the commit: from the user's own clones of them, where there
         are any. Raises UsageError where one can't be had.
         """
-        if not (self.folder / ".gitmodules").is_file():
-            return
-        own = [argument for pair in self._list_own_clones() for argument in ("-c", pair)]
-        update = ("submodule", "--quiet", "update", "--init", "--force", "--recursive")
-        run_git(self.folder, *own, *update)
-        run_git(self.folder, "submodule", "--quiet", "foreach", "--recursive", CLEAN)
+        run_git(self.folder, "clean", "-qxffd")  # of a commit that had other submodules
+        if (self.folder / ".gitmodules").is_file():
+            settings = dict(self._list_own_clones())
+            variables = {"GIT_CONFIG_COUNT": str(len(settings))}
+            for number, (name, value) in enumerate(settings.items()):
+                variables[f"GIT_CONFIG_KEY_{number}"] = name
+                variables[f"GIT_CONFIG_VALUE_{number}"] = value
+            update = ("submodule", "--quiet", "update", "--init", "--force", "--recursive")
+            run_git(self.folder, *update, variables=variables)
+            run_git(self.folder, "submodule", "--quiet", "foreach", "--recursive", CLEAN)
 
-    def _list_own_clones(self) -> Iterator[str]:
+    def _list_own_clones(self) -> Iterator[tuple[str, str]]:
         """Settings for git that name, for each submodule, where the user's repository has it. They
         hold for one command, so nothing is written into the repository's settings.
         """
-        asked = (
-            "config",
-            "-f",
-            ".gitmodules",
-            "--name-only",
-            "--get-regexp",
-            r"^submodule\..*\.path$",
-        )
+        asked = ("config", "-f", ".gitmodules", "--name-only", "--get-regexp", PATH_SETTING)
         names = run_git(self.folder, *asked, codes=(0, 1)).splitlines()
         common = self.folder / run_git(self.folder, "rev-parse", "--git-common-dir")
         for name in (line.removeprefix("submodule.").removesuffix(".path") for line in names):
             clone = common / "modules" / name
-            yield f"submodule.{name}.active=true"
+            yield f"submodule.{name}.active", "true"
             if clone.is_dir():
-                yield f"submodule.{name}.url={clone.resolve()}"
-        yield "protocol.file.allow=always"  # else git clones from no folder
+                yield f"submodule.{name}.url", str(clone.resolve())
+        yield "protocol.file.allow", "always"  # else git clones from no folder
 
     def _clean(self) -> None:
         run_git(self.folder, "reset", "-q", "--hard")

@@ -17,11 +17,17 @@ class GitError(UsageError):
     """Git ended with an exit code that was not expected."""
 
 
-def run_git(folder: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
+def run_git(
+    folder: Path,
+    *arguments: str,
+    codes: tuple[int, ...] = (0,),
+    variables: Mapping[str, str] | None = None,
+) -> str:
     """What git prints, without the spaces around it. Raises GitError where it ends with another
     exit code.
     """
-    return ask_git(folder, *arguments, codes=codes).decode("utf-8", "replace").strip()
+    printed = ask_git(folder, *arguments, codes=codes, variables=variables)
+    return printed.decode("utf-8", "replace").strip()
 
 
 def ask_git(
