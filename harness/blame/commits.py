@@ -92,7 +92,7 @@ class CommitTree:
             yield f"submodule.{name}.active", "true"
             if clone.is_dir():
                 yield f"submodule.{name}.url", str(clone.resolve())
-        yield "protocol.file.allow", "always"  # else git clones from no folder
+                yield "protocol.file.allow", "always"  # else git clones from no folder
 
     def _clean(self) -> None:
         run_git(self.folder, "reset", "-q", "--hard")

@@ -49,13 +49,14 @@
     });
   }
 
+  const waiversOf = ({ name: [family, model] }, waivers) => waivers.filter((one) => one.families.includes(family) && one.models.includes(model));
+
   function draw(series, { nights, baselines, waivers }) {
     const values = unpack(series.values);
     const limits = unpack(series.limits ?? []);
     const noise = series.noise ?? 0;
     const y = scale(values, 2 * noise, limits);
-    const [family, model] = series.name;
-    const waived = waivers.filter((one) => one.families.includes(family) && one.models.includes(model));
+    const waived = waiversOf(series, waivers);
     const points = series.points ?? [];
     const segments = series.segments ?? [];
     const starts = [...points, ...segments].map(([night]) => night);
@@ -79,8 +80,7 @@
   }
 
   function marks(series, { baselines, waivers }) {
-    const [family, model] = series.name;
-    const own = waivers.filter((one) => one.families.includes(family) && one.models.includes(model));
+    const own = waiversOf(series, waivers);
     return [
       series.limits && el("span", null, el("i", { class: "key limit" }), "limit: a margin worse than the baseline"),
       baselines.length > 0 && el("span", null, el("i", { class: "key accepted" }), "another baseline"),
