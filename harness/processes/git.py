@@ -13,6 +13,12 @@ NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 """A hook would run for whatever we do."""
 
 
+KEPT = ("GIT_ASKPASS", "GIT_HTTP", "GIT_PROXY", "GIT_SSH", "GIT_SSL")
+"""Variables that say how a remote is reached. Any other could name another repository, as a hook's
+GIT_DIR does.
+"""
+
+
 class GitError(UsageError):
     """Git ended with an exit code that was not expected."""
 
@@ -39,8 +45,12 @@ def ask_git(
 ) -> bytes:
     """What git prints. `data`: its standard input. Raises as `run_git`."""
     command = ["git", *NO_HOOKS, "-C", str(folder), *arguments]
-    plain = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
-    plain |= {"LC_ALL": "C", **(variables or {})}  # a hook's GIT_DIR would be another repository
+    plain = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(KEPT)
+    }
+    plain |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(variables or {})}
     try:
         done = subprocess.run(command, input=data, capture_output=True, env=plain, check=False)
     except OSError as error:
