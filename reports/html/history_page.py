@@ -152,9 +152,13 @@ def describe_series(
         told["limits"] = encode_values([add_margin(value) for value in trend.accepted])
     if events := list_events(trend, trends):
         told["events"] = events
-    shown = [(one, strips[one.pictures]) for one in trend.points if one.pictures in strips]
+    shown = [
+        [strips[one.pictures], describe_strip(one, one.pictures, trends)]
+        for one in reversed(trend.points)
+        if one.pictures and one.pictures in strips
+    ]
     if shown:
-        told["strips"] = [[path, describe_strip(one, trends)] for one, path in reversed(shown)]
+        told["strips"] = shown
     return told
 
 
@@ -163,11 +167,10 @@ def add_margin(accepted: float | None) -> float | None:
     return None if accepted is None else accepted + 1
 
 
-def describe_strip(point: ChangePoint, trends: Trends) -> str:
+def describe_strip(point: ChangePoint, shown: PointPictures, trends: Trends) -> str:
     """`scene 3, seed 42, from 2026-11-02 to 2026-11-03`"""
-    shown = point.pictures
     days = f"{find_day(point.before, trends)} to {find_day(point.night, trends)}"
-    return f"scene {shown.scene}, seed {shown.seed}, from {days}" if shown else ""
+    return f"scene {shown.scene}, seed {shown.seed}, from {days}"
 
 
 def encode_values(values: Sequence[float | None]) -> list[Any]:

@@ -49,7 +49,7 @@ def test_a_change_point_gets_the_case_that_shows_it(tmp_path: Path) -> None:
     night = describe_night(a_run(2), "")
     store.write_part("made", part.name, encode_night(night, {**rows, "case": cases}))
     series = SeriesTrend(
-        *cases["family"][:1], *cases["model"][:1], "structure", (0.0, 1.0), 0.0, (),
+        cases["family"][0], cases["model"][0], "structure", (0.0, 1.0), 0.0, (),
         (ChangePoint(1, 0, 1.0, 0.0),), (), 1.0,
     )  # fmt: skip
     other = replace(series, model="another")

@@ -81,7 +81,7 @@ def test_few_series_bit_equal_nights_and_single_seeds_have_none() -> None:
 
 def test_a_variance_is_moderated_by_what_is_known() -> None:
     assert moderate(2.0, 4, NO_PRIOR) == (2.0, 4)
-    assert moderate(2.0, 4, Prior(1.0, 12.0)) == (pytest.approx(1.25), 16)
+    assert moderate(2.0, 4, Prior(1.0, 12.0)) == pytest.approx((1.25, 16))
 
 
 def test_nights_that_disagree_with_it_are_taken_as_they_are() -> None:

@@ -26,7 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def make_project(folder: Path, monkeypatch: pytest.MonkeyPatch, settings: str) -> Project:
     (folder / "editproof.toml").write_text(settings)
     monkeypatch.chdir(folder)
-    return find_settings()
+    return find_settings(folder)
 
 
 def test_without_a_night_a_report_is_told_nothing(project: Project) -> None:
