@@ -55,7 +55,7 @@ def test_beside_a_branch_the_page_lies_in_a_folder(
     assert find_case_nights("made", project) is None  # it lies in no repository
 
 
-@pytest.mark.parametrize(("longest", "left"), [("", 3), ("1 day", 1), ("100 years", 3)])
+@pytest.mark.parametrize(("longest", "left"), [("", 3), ("1 day", 1), ("5000 weeks", 3)])
 def test_old_nights_go_as_the_settings_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: str, left: int
 ) -> None:
