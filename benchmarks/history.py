@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -66,7 +65,6 @@ def main() -> None:
     spreads = np.array(noise["spreads"]) / math.sqrt(PICTURES)
     seeds = range(FIRST_SEED, FIRST_SEED + HISTORIES)
     some = seeds[:CLEAN_HISTORIES]
-    start = time.perf_counter()
     with ProcessPoolExecutor(PROCESSES) as pool:
         steps = list(pool.map(partial(find_change, spreads, make_step, 3), seeds))
         drifts = list(pool.map(partial(find_change, spreads, make_drift, 9), seeds))
@@ -75,7 +73,7 @@ def main() -> None:
             *pool.map(partial(find_change, np.zeros(1), make_drift, 9), some),
         ]
         alarms = list(pool.map(partial(count_alarms, spreads), some))
-    page = write_page(noise, steps, drifts, equal, alarms, time.perf_counter() - start)
+    page = write_page(noise, steps, drifts, equal, alarms)
     Path(__file__).with_name("HISTORY.md").write_text(page, encoding="utf-8")
     sys.stdout.write(page)
 
@@ -205,7 +203,6 @@ def write_page(
     drifts: list[tuple[bool, float]],
     equal: list[tuple[bool, float]],
     alarms: list[int],
-    seconds: float,
 ) -> str:
     """The page."""
     spreads = np.array(noise["spreads"]) / math.sqrt(PICTURES)
@@ -232,12 +229,12 @@ def write_page(
     worst = f" Those missed have a noise of {missed[0]:.3f} or more." if missed else ""
     return f"""# What the history finds
 
-Measured by `python -m benchmarks.history` in {seconds:.0f} s: {HISTORIES}
-histories of {SERIES} series each, of which one changes after {BEFORE} nights. Clean histories are
-looked at every {LOOK_EVERY}th night.
+Measured by `python -m benchmarks.history`: {HISTORIES} histories of {SERIES} series each, of which
+one changes after {BEFORE} nights. Clean histories are looked at every {LOOK_EVERY}th night.
 
-The rules were chosen on other random numbers: the seeds {FIRST_SEED:,} and after were first used
-for this page.
+The rules were chosen on other random numbers; those from seed {FIRST_SEED:,} on were first used for
+this page. A set from seed 7,000,000 came before it. It showed 2 false alarms in 19 clean histories,
+looked at every night. So what seeds tell now counts no more than their own degrees of freedom.
 
 | | measured | asked for |
 |---|---|---|
