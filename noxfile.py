@@ -90,7 +90,19 @@ def servers(session: nox.Session) -> None:
     home = Path(session.create_tmp()).resolve()
     with _run_iopaint(session, home / "iopaint") as url:
         env = {"EDITPROOF_IOPAINT": url}
-        session.run("pytest", "tests/servers", *session.posargs, env=env)
+        session.run("pytest", "tests/servers/test_iopaint.py", *session.posargs, env=env)
+
+
+@nox.session
+def trackers(session: nox.Session) -> None:
+    """Test `editproof export` against a real tracking server of MLflow, which has an environment of
+    its own; arguments after `--` go to pytest.
+    """
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    home = Path(session.create_tmp()).resolve()
+    with _run_mlflow(session, home / "mlflow") as url:
+        env = {"EDITPROOF_MLFLOW": url}
+        session.run("pytest", "tests/servers/test_mlflow.py", *session.posargs, env=env)
 
 
 @nox.session
@@ -188,6 +200,17 @@ def _find_program(name: str, session: nox.Session) -> str:
     if not found:
         session.error(f"{name} is neither in the session's environment nor on the PATH")
     return found
+
+
+@contextmanager
+def _run_mlflow(session: nox.Session, home: Path) -> Iterator[str]:
+    """Install MLflow into that folder, and serve it, with its database and artifacts there."""
+    _install_server(session, home, "mlflow>=3")
+    command = [str(home / "bin" / "mlflow"), "server", "--workers", "1"]
+    store = ["--backend-store-uri", f"sqlite:///{home / 'runs.db'}"]
+    place = ["--artifacts-destination", str(home / "artifacts")]
+    with _serve(session, home, [*command, *store, *place], {}) as url:
+        yield url
 
 
 def _install_server(session: nox.Session, home: Path, *needed: str) -> None:

@@ -3,6 +3,8 @@
 It writes HISTORY.md. The noise of a series is that of a real run: with a run's folder as argument,
 it reads the noise of the run's stochastic models, and writes `history_noise.json`. A night that
 draws fresh seeds moves a score by the spread between seeds over the root of its pictures.
+
+The rules were chosen on histories of other random numbers than those of FIRST_SEED and after.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +34,24 @@ NOISE = Path(__file__).with_name("history_noise.json")
 
 SERIES = 459
 """Of the suite `nightly`: 17 families, 3 models, 9 aspects."""
+MODELS = 3
 NIGHT_CASES = 475
 NIGHT_SCENES = 285
 """Scenes of that suite, counted for each model."""
 SEEDS = 3
 PICTURES = 15
 """Of a family and a stochastic model in it: five steps, three seeds."""
+FREEDOM = 10
+"""Of the spread between their seeds: two a step."""
+FIRST_SEED = 8_000_000
 HISTORIES = 200
+PROCESSES = 4
 BEFORE = 30
 """Nights before anything changes."""
-CLEAN_HISTORIES = 20
 CLEAN_NIGHTS = 50
 LOOK_EVERY = 5
 """Nights from one look at a clean history to the next."""
+CLEAN_HISTORIES = 20
 
 Values = npt.NDArray[np.float64]
 
@@ -54,16 +63,17 @@ def main() -> None:
         return
     noise = json.loads(NOISE.read_text())
     spreads = np.array(noise["spreads"]) / math.sqrt(PICTURES)
-    start = time.process_time()
-    steps = [find_change(seed, spreads, make_step, nights=3) for seed in range(HISTORIES)]
-    drifts = [find_change(seed, spreads, make_drift, nights=9) for seed in range(HISTORIES)]
-    equal = [
-        find_change(seed, np.zeros(1), make, nights=nights)
-        for make, nights in ((make_step, 1), (make_drift, 9))
-        for seed in range(CLEAN_HISTORIES)
-    ]
-    alarms = [count_alarms(seed, spreads) for seed in range(CLEAN_HISTORIES)]
-    page = write_page(noise, steps, drifts, equal, alarms, time.process_time() - start)
+    seeds = range(FIRST_SEED, FIRST_SEED + HISTORIES)
+    some = seeds[:CLEAN_HISTORIES]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        steps = list(pool.map(partial(find_change, spreads, make_step, 3), seeds))
+        drifts = list(pool.map(partial(find_change, spreads, make_drift, 9), seeds))
+        equal = [
+            *pool.map(partial(find_change, np.zeros(1), make_step, 1), some),
+            *pool.map(partial(find_change, np.zeros(1), make_drift, 9), some),
+        ]
+        alarms = list(pool.map(partial(count_alarms, spreads), some))
+    page = write_page(noise, steps, drifts, equal, alarms)
     Path(__file__).with_name("HISTORY.md").write_text(page, encoding="utf-8")
     sys.stdout.write(page)
 
@@ -127,16 +137,14 @@ def make_drift(nights: int) -> Values:
 
 
 def find_change(
-    seed: int, spreads: Values, change: Callable[[int], Values], *, nights: int
+    spreads: Values, change: Callable[[int], Values], nights: int, seed: int
 ) -> tuple[bool, float]:
     """Whether a change of one series of the suite is found so many nights after it began; and the
     noise of that series.
     """
-    rng = np.random.default_rng(seed)
-    noise = rng.choice(spreads, SERIES)
-    values = rng.normal(size=(SERIES, BEFORE + nights)) * noise[:, None]
-    values[0, BEFORE:] += change(nights)
-    found = find_trends("made", make_table(values)).series
+    table, noise = make_history(seed, spreads, BEFORE + nights)
+    table.values[0, BEFORE:] += change(nights)
+    found = find_trends("made", table).series
     own = next(one for one in found if one.family == "f000")
     return _is_found(own), float(noise[0])
 
@@ -148,29 +156,45 @@ def _is_found(trend: SeriesTrend) -> bool:
     return any(night >= BEFORE - 4 for night in nights)
 
 
-def count_alarms(seed: int, spreads: Values) -> int:
+def count_alarms(spreads: Values, seed: int) -> int:
     """Series of a history without any change in which something was found at any look."""
-    rng = np.random.default_rng([seed, 1])
-    noise = rng.choice(spreads, SERIES)
-    values = rng.normal(size=(SERIES, CLEAN_NIGHTS)) * noise[:, None]
+    table, _ = make_history(seed, spreads, CLEAN_NIGHTS)
     found: set[str] = set()
     for nights in range(LOOK_EVERY, CLEAN_NIGHTS + 1, LOOK_EVERY):
-        trends = find_trends("made", make_table(values[:, :nights]))
+        trends = find_trends("made", take_nights(table, nights))
         found |= {one.family for one in trends.series if one.points or one.drifts}
     return len(found)
 
 
-def make_table(values: Values) -> SeriesTable:
-    """A suite whose series are these, night by night."""
-    nights = tuple(
-        Night(NIGHT_SCHEMA, "0", "made", f"{n:03}", f"{n:03}", "", "", None, 0, 0, {}, {})
-        for n in range(values.shape[1])
+def make_history(seed: int, spreads: Values, nights: int) -> tuple[SeriesTable, Values]:
+    """A suite of three models in which nothing changes, and the noise of its series."""
+    rng = np.random.default_rng(seed)
+    noise = rng.choice(spreads, SERIES)
+    shape = (SERIES, nights)
+    values = rng.normal(size=shape) * noise[:, None]
+    errors = np.sqrt(rng.chisquare(FREEDOM, shape) / FREEDOM) * noise[:, None]
+    nothing = np.full(shape, np.nan)
+    table = SeriesTable(
+        tuple(
+            Night(NIGHT_SCHEMA, "0", "made", f"{n:03}", f"{n:03}", "", "", None, 0, 0, {}, {})
+            for n in range(nights)
+        ),
+        tuple((f"f{row:03}", f"m{row % MODELS}", "structure") for row in range(SERIES)),
+        values,
+        errors,
+        np.full(shape, float(FREEDOM)),
+        nothing,
+        nothing,
+        np.ones(shape, np.int64),
     )
-    keys = tuple((f"f{row:03}", "m", "structure") for row in range(len(values)))
-    rows = values.astype(np.float32).astype(np.float64)  # as the parts hold them
-    return SeriesTable(
-        nights, keys, rows, np.full(rows.shape, np.nan), np.ones(rows.shape, np.int64)
-    )
+    return table, noise
+
+
+def take_nights(table: SeriesTable, nights: int) -> SeriesTable:
+    """The first nights of a history."""
+    fields = ("values", "errors", "freedom", "jods", "accepted", "made_of")
+    some = {name: getattr(table, name)[:, :nights] for name in fields}
+    return replace(table, nights=table.nights[:nights], **some)
 
 
 def write_page(
@@ -179,7 +203,6 @@ def write_page(
     drifts: list[tuple[bool, float]],
     equal: list[tuple[bool, float]],
     alarms: list[int],
-    seconds: float,
 ) -> str:
     """The page."""
     spreads = np.array(noise["spreads"]) / math.sqrt(PICTURES)
@@ -206,9 +229,12 @@ def write_page(
     worst = f" Those missed have a noise of {missed[0]:.3f} or more." if missed else ""
     return f"""# What the history finds
 
-Measured by `python -m benchmarks.history` in {seconds:.0f} s of processor time: {HISTORIES}
-histories of {SERIES} series each, of which one changes after {BEFORE} nights. Clean histories are
-looked at every {LOOK_EVERY}th night.
+Measured by `python -m benchmarks.history`: {HISTORIES} histories of {SERIES} series each, of which
+one changes after {BEFORE} nights. Clean histories are looked at every {LOOK_EVERY}th night.
+
+The rules were chosen on other random numbers; those from seed {FIRST_SEED:,} on were first used for
+this page. A set from seed 7,000,000 came before it. It showed 2 false alarms in 19 clean histories,
+looked at every night. So what seeds tell now counts no more than their own degrees of freedom.
 
 | | measured | asked for |
 |---|---|---|

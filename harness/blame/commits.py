@@ -6,20 +6,21 @@ worktree's, so the user's own branch, files and bisection are left alone.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from editproof.harness.processes.git import run_git
 from editproof.harness.records.errors import UsageError, plain_line
 
 Mark = Literal["good", "bad", "skip"]
 
-NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
-"""A hook on checking out would run for each commit."""
+
+PATH_SETTING = r"^submodule\..*\.path$"
+CLEAN = "git reset -q --hard && git clean -qxffd"
+"""In a submodule, after another commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,35 @@ class CommitTree:
         """Say what the commit is, and check out the next one to try."""
         self._clean()
         run_git(self.folder, "bisect", mark, codes=(0, 2))  # 2: all that are left were skipped
+
+    def fill_submodules(self) -> None:
+        """Check out the submodules of the commit: from the user's own clones of them, where there
+        are any. Raises UsageError where one can't be had.
+        """
+        run_git(self.folder, "clean", "-qxffd")  # of a commit that had other submodules
+        if (self.folder / ".gitmodules").is_file():
+            settings = dict(self._list_own_clones())
+            variables = {"GIT_CONFIG_COUNT": str(len(settings))}
+            for number, (name, value) in enumerate(settings.items()):
+                variables[f"GIT_CONFIG_KEY_{number}"] = name
+                variables[f"GIT_CONFIG_VALUE_{number}"] = value
+            update = ("submodule", "--quiet", "update", "--init", "--force", "--recursive")
+            run_git(self.folder, *update, variables=variables)
+            run_git(self.folder, "submodule", "--quiet", "foreach", "--recursive", CLEAN)
+
+    def _list_own_clones(self) -> Iterator[tuple[str, str]]:
+        """Settings for git that name, for each submodule, where the user's repository has it. They
+        hold for one command, so nothing is written into the repository's settings.
+        """
+        asked = ("config", "-f", ".gitmodules", "--name-only", "--get-regexp", PATH_SETTING)
+        names = run_git(self.folder, *asked, codes=(0, 1)).splitlines()
+        common = self.folder / run_git(self.folder, "rev-parse", "--git-common-dir")
+        for name in (line.removeprefix("submodule.").removesuffix(".path") for line in names):
+            clone = common / "modules" / name
+            yield f"submodule.{name}.active", "true"
+            if clone.is_dir():
+                yield f"submodule.{name}.url", str(clone.resolve())
+                yield "protocol.file.allow", "always"  # else git clones from no folder
 
     def _clean(self) -> None:
         run_git(self.folder, "reset", "-q", "--hard")
@@ -112,19 +142,3 @@ def describe_commit(repository: Path, commit: str) -> str:
     """`1a2b3c4d5e inpaint: a faster fill (Ada, 2026-11-02)`."""
     form = "--format=%h %s (%an, %as)"
     return plain_line(run_git(repository, "log", "-1", form, "--abbrev=10", commit))
-
-
-def run_git(folder: Path, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
-    """What git prints. Raises UsageError where it ends with another exit code."""
-    command = ["git", *NO_HOOKS, "-C", str(folder), *arguments]
-    plain = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
-    try:  # a hook's GIT_DIR would be another repository
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=plain, check=False
-        )
-    except OSError as error:
-        raise UsageError(f"git could not be run: {error.strerror}. Install it") from error
-    if done.returncode not in codes:
-        said = (done.stderr.strip() or done.stdout.strip()).removeprefix("fatal: ")
-        raise UsageError(f"git {arguments[0]} failed in {folder}: {said}")
-    return done.stdout.strip()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from editproof.harness.commands.common import RunArgument, errors, find_project
+
+if TYPE_CHECKING:
+    from editproof.harness.records.runs import Run
+
+REPORT = "report.html"
 
 app = typer.Typer()
 export_app = typer.Typer(
@@ -43,11 +48,38 @@ def export_mlflow(
     url: Annotated[str, typer.Option(metavar="URL", help="The tracking server.")],
     run: RunArgument = None,
 ) -> None:
-    """Write a run to an MLflow tracking server: params, scores as metrics, a link to the report.
+    """Write a run to an MLflow tracking server: params, scores as metrics, and the report.
 
-    MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD, say who you are.
+    The report is uploaded as one file, for up to 200 cases. MLFLOW_TRACKING_TOKEN, or
+    MLFLOW_TRACKING_USERNAME and _PASSWORD, say who you are.
     """
     with errors(as_json=False):
         from editproof.harness.operations.export import export_mlflow as export
+        from editproof.harness.operations.project import load_run
+        from editproof.harness.processes.scratch import scratch_folder
 
-        typer.echo(f"run: {export(run, url, find_project())}")
+        project = find_project()
+        done = load_run(run, project)
+        with scratch_folder() as scratch:
+            files = _collect_artifacts(done, scratch.path)
+            logged = export(done.folder, url, project, files)
+        typer.echo(f"run: {logged.page}")
+        reason = logged.left_out or (
+            "" if REPORT in files else "it has too many cases for one file"
+        )
+        if reason:
+            typer.echo(f"editproof: the report was not uploaded: {reason}", err=True)
+
+
+def _collect_artifacts(run: Run, folder: Path) -> dict[str, Path]:
+    """What is uploaded of a run: its verdict, and its report as one file where that is small."""
+    from editproof.harness.operations.fetch_pictures import fetch_shown_pictures
+    from editproof.harness.records.runs import VERDICT
+    from editproof.reports.html.report import write_report
+    from editproof.reports.html.single_file import MOST_CASES, write_single_file
+
+    found = {VERDICT: run.folder / VERDICT} if run.verdict else {}
+    if len(run.manifest.cases) <= MOST_CASES:
+        fetch_shown_pictures(run)
+        found[REPORT] = write_single_file(write_report(run, folder / "report"))
+    return found

@@ -57,6 +57,7 @@ def report(
     with errors(as_json=False):
         from editproof.harness.operations.draw_maps import draw_maps, parse_map_count
         from editproof.harness.operations.fetch_pictures import fetch_shown_pictures
+        from editproof.harness.operations.history import find_case_nights
         from editproof.harness.operations.project import load_run
         from editproof.harness.records.errors import UsageError
         from editproof.reports.html.report import write_report
@@ -69,7 +70,8 @@ def report(
             check_size(len(done.manifest.cases))
         draw_maps(done, find_project(), most=parse_map_count(maps))
         fetch_shown_pictures(done)
-        page = write_report(done, out)
+        nights = find_case_nights(done.manifest.suite.name, find_project())
+        page = write_report(done, out, None if single_file else nights)
         typer.echo(write_single_file(page) if single_file else page)
         if serve:
             _serve(page, done.folder, port)

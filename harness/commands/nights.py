@@ -101,17 +101,23 @@ def _finish_night(
 ) -> int:
     """Write the reports, remove old runs, and show the end of a night; give its exit code."""
     from editproof.harness.operations.draw_maps import draw_maps_of_findings
-    from editproof.harness.operations.history import show_history
+    from editproof.harness.operations.history import (
+        find_case_nights,
+        find_page_folder,
+        prune_nights,
+        show_history,
+    )
     from editproof.harness.operations.prune_runs import prune_runs
     from editproof.reports.html.report import write_report
 
     run, suite = done.run, done.run.manifest.suite.name
     if done.is_new:
         draw_maps_of_findings(run, project)
-        write_report(run)
+        write_report(run, nights=find_case_nights(suite, project, links_page=True))
         prune_runs([], project, baseline, dry_run=False)
+        prune_nights(suite, project)
     trends = show_history(suite, project)
-    page = _write_page(trends, project.path(project.settings.history) / suite / "report", project)
+    page = _write_page(trends, find_page_folder(suite, project), project)
     if done.is_new:
         _notify_of_change(done, trends, project)
     if as_json:

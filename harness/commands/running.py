@@ -280,11 +280,12 @@ def report_run(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     """
     from editproof.harness.operations.draw_maps import draw_maps_of_findings
     from editproof.harness.operations.fetch_pictures import fetch_shown_pictures
+    from editproof.harness.operations.history import find_case_nights
     from editproof.reports.html.report import write_report
 
     draw_maps_of_findings(done, find_project())
     fetch_shown_pictures(done)
-    page = write_report(done)
+    page = write_report(done, nights=find_case_nights(done.manifest.suite.name, find_project()))
     send_back()
     _show(done, page=page, as_json=as_json, quiet=quiet)
     incomplete = done.missing or any(ending.error for ending in done.endings.values())

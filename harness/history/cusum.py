@@ -4,7 +4,8 @@ Each night is held against the nights before it. What it is off, in standard dev
 allowance, is added up, for each direction by itself, and never falls below 0: a cumulative sum
 (Page 1954). A sum above the limit is an alarm. Mean and standard deviation come from the nights
 themselves, so the sum needs no trial period (self-starting, Hawkins 1987): each night is compared
-with all before it by Student's t, and its p is turned into a standard normal number.
+with all before it by Student's t, and its p is turned into a standard normal number. What the seeds
+tell of the noise counts as further degrees of freedom (`night_noise.py`).
 
 The limit follows from the run length: the nights from one false alarm to the next.
 """
@@ -17,6 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from editproof.harness.history.night_noise import NO_PRIOR, Prior
 
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -65,15 +68,19 @@ def measure_run_length(limit: float, allowance: float = ALLOWANCE) -> float:
     return (math.exp(reach) - reach - 1) / (4 * allowance**2)
 
 
-def find_drifts(stretches: Sequence[Values], limit: float) -> list[tuple[Alarm, ...]]:
-    """The alarms of each stretch, in their order. A stretch has no gaps.
+def find_drifts(
+    stretches: Sequence[Values], limit: float, priors: Sequence[Prior] = ()
+) -> list[tuple[Alarm, ...]]:
+    """The alarms of each stretch, in their order. A stretch has no gaps. `priors`: of each what is
+    known of its noise; empty: nothing.
 
     After an alarm the sum begins again, with that night as the first of its level.
     """
     found: list[list[Alarm]] = [[] for _ in stretches]
     moving = [row for row, values in enumerate(stretches) if len(values) > 2 and np.ptp(values)]
     if moving:
-        sums = _Sums(len(moving), limit)
+        known = [priors[row] if priors else NO_PRIOR for row in moving]
+        sums = _Sums(known, limit)
         longest = max(len(stretches[row]) for row in moving)
         for night in range(longest):
             values = np.array(
@@ -87,7 +94,10 @@ def find_drifts(stretches: Sequence[Values], limit: float) -> list[tuple[Alarm, 
 class _Sums:
     """The sums of many stretches, night by night."""
 
-    def __init__(self, stretches: int, limit: float) -> None:
+    def __init__(self, priors: Sequence[Prior], limit: float) -> None:
+        stretches = len(priors)
+        self._prior = np.array([prior.variance for prior in priors])
+        self._prior_freedom = np.array([prior.freedom for prior in priors])
         self._limit = limit
         self._most = min(MOST_SCORE, limit + ALLOWANCE)
         self._nights = np.zeros(stretches)
@@ -102,12 +112,13 @@ class _Sums:
         before its sum began to rise.
         """
         there = ~np.isnan(values)
-        freedom = np.maximum(self._nights - 1, 1)
-        spread = np.sqrt(self._squares / freedom)
+        freedom = self._find_freedom()
+        squares = self._squares + self._prior * self._prior_freedom
+        spread = np.sqrt(squares / freedom)
         held_to = np.maximum(spread, LEAST_SPREAD)
         off = np.where(there, (values - self._mean) / held_to, 0.0)
         judged = there & (self._nights >= 2)
-        score = np.where(judged, _score(off, freedom, spread == 0), 0.0)
+        score = np.where(judged, _score(off, freedom, self._nights, spread == 0), 0.0)
         score = np.clip(score, -self._most, self._most)
         for side, turned in enumerate((score, -score)):
             self._sums[side] = np.maximum(0.0, self._sums[side] + turned - ALLOWANCE)
@@ -115,10 +126,14 @@ class _Sums:
         self._learn(values, off * held_to, spread, judged)
         return self._take_alarms(night, values)
 
+    def _find_freedom(self) -> Values:
+        own = np.maximum(self._nights - 1, 0)
+        return np.asarray(np.maximum(own + self._prior_freedom, 1), np.float64)
+
     def _learn(self, values: Values, off: Values, spread: Values, judged: Flags) -> None:
         from scipy.special import ndtr, stdtrit
 
-        freedom = np.maximum(self._nights - 1, 1)
+        freedom = self._find_freedom()
         most = stdtrit(freedom, ndtr(MOST_LEARNT)) * np.sqrt(1 + 1 / np.maximum(self._nights, 1))
         reach = np.where(spread > 0, most, MOST_LEARNT) * np.maximum(spread, LEAST_SPREAD)
         learnt = np.where(judged, np.clip(off, -reach, reach), off)
@@ -135,13 +150,13 @@ class _Sums:
         return alarms
 
 
-def _score(off: Values, freedom: Values, is_exact: Flags) -> Values:
+def _score(off: Values, freedom: Values, nights: Values, is_exact: Flags) -> Values:
     """Nights as standard normal numbers, from how far they are off the mean of the nights before.
     `is_exact`: these were bit-equal, so their spread is known.
     """
     from scipy.special import ndtri, stdtr
 
-    nights = freedom + 1
-    tail = np.maximum(stdtr(freedom, -np.abs(off) / np.sqrt(1 + 1 / nights)), 1e-300)
+    reach = np.sqrt(1 + 1 / np.maximum(nights, 1))
+    tail = np.maximum(stdtr(freedom, -np.abs(off) / reach), 1e-300)
     score = np.where(is_exact, off, np.sign(off) * -ndtri(tail))
     return np.asarray(score, np.float64)

@@ -9,7 +9,11 @@ weakest places are taken out, one by one, and their neighbours tested again.
 Variances are sample variances (ddof 1), and the degrees of freedom are those of the shorter side.
 Welch's own formula gives more where a side's spread is small by chance, and the best of many splits
 is one with such a side: 9 % of series in which nothing changed had a p below 0.001 by it, 0 % by
-this. p is multiplied by the number of nights at which the change could have been (Bonferroni).
+this. What the seeds tell of the noise counts as further degrees of freedom (`night_noise.py`).
+
+p is corrected for the nights at which the change could have been (Bonferroni). Half of the error is
+left to the newest places, so a change is found while it is new; they are tested whether or not they
+are the best split.
 """
 
 from __future__ import annotations
@@ -23,10 +27,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from editproof.harness.history.night_noise import NO_PRIOR, Prior, moderate
+
 Values = npt.NDArray[np.float64]
 
 LEAST_NIGHTS = 2
 """Nights on each side of a place: one alone has no variance."""
+
+NEW_PLACES = 2
+"""Places with so few nights after them that they are new: two or three nights."""
 
 WEAK_P = 0.05
 """Places above it are not searched further. Later steps are stricter."""
@@ -91,26 +100,32 @@ def _weigh(count: int) -> _Weights:
     return _Weights(2 / both, 2 * right / (left - 1) / both, 2 * left / (right - 1) / both, is_none)
 
 
-def test_by_welch(before: Values, after: Values) -> float:
+def compare_means(before: Values, after: Values, prior: Prior = NO_PRIOR) -> float:
     """How likely such a difference of the means is by chance: two-sided. 1: too few values; 0: they
     differ, and neither side has any variance.
     """
     from scipy.special import stdtr
 
-    if min(len(before), len(after)) < LEAST_NIGHTS:
+    sides = (before, after)
+    if min(map(len, sides)) < LEAST_NIGHTS:
         return 1.0
-    errors = [float(side.var(ddof=1)) / len(side) for side in (before, after)]
+    known = [moderate(float(side.var(ddof=1)), len(side) - 1, prior) for side in sides]
+    error = sum(variance / len(side) for side, (variance, _) in zip(sides, known, strict=True))
     difference = abs(float(after.mean() - before.mean()))
-    if not sum(errors):
+    if not error:
         return 0.0 if difference else 1.0
-    freedom = min(len(before), len(after)) - 1
-    return min(1.0, 2 * float(stdtr(freedom, -difference / math.sqrt(sum(errors)))))
+    freedom = min(freedom for _, freedom in known)
+    return min(1.0, 2 * float(stdtr(freedom, -difference / math.sqrt(error))))
 
 
-def find_places(values: Values, most_p: float = WEAK_P, least_size: float = 0.0) -> Places:
+def find_places(
+    values: Values, most_p: float = WEAK_P, least_size: float = 0.0, prior: Prior = NO_PRIOR
+) -> Places:
     """Places at which the level changes, with p up to `most_p` and a size of at least
     `least_size`.
     """
+    if len(values) and np.ptp(values) < least_size:
+        return ()
     found: list[int] = []
     stretches = [(0, len(values))]
     while stretches:
@@ -119,14 +134,38 @@ def find_places(values: Values, most_p: float = WEAK_P, least_size: float = 0.0)
         if split is None:
             continue
         place = start + split.place
-        p = test_by_welch(values[start:place], values[place : start + split.end])
-        if _correct(p, values) <= max(most_p, WEAK_P):
+        p = compare_means(values[start:place], values[place : start + split.end], prior)
+        if _correct(p, place, len(values)) <= max(most_p, WEAK_P):
             found.append(place)
             stretches += [(start, place), (place, end)]
-    return keep_places(values, sorted(found), most_p, least_size)
+    found = _add_newest(values, sorted(found), prior)
+    return keep_places(values, found, most_p, least_size, prior)
 
 
-def keep_places(values: Values, places: Sequence[int], most_p: float, least_size: float) -> Places:
+def _add_newest(values: Values, places: list[int], prior: Prior) -> list[int]:
+    """Add the likeliest of the newest places, where none is among them yet."""
+    level = places[-1] if places else 0
+    new = range(max(_find_newest(len(values)), level + LEAST_NIGHTS), len(values) - 1)
+    if level >= _find_newest(len(values)) or not new:
+        return places
+    return [
+        *places,
+        min(new, key=lambda at: compare_means(values[level:at], values[at:], prior)),
+    ]
+
+
+def _find_newest(count: int) -> int:
+    """The first of the newest places."""
+    return max(count - LEAST_NIGHTS - NEW_PLACES + 1, LEAST_NIGHTS)
+
+
+def keep_places(
+    values: Values,
+    places: Sequence[int],
+    most_p: float,
+    least_size: float,
+    prior: Prior = NO_PRIOR,
+) -> Places:
     """Take out the least certain place, or else the smallest, until all that are left hold. After
     each, its neighbours are tested again.
     """
@@ -134,7 +173,10 @@ def keep_places(values: Values, places: Sequence[int], most_p: float, least_size
     while left:
         levels = np.split(values, left)
         sides = list(itertools.pairwise(levels))
-        p = [_correct(test_by_welch(*pair), values) for pair in sides]
+        p = [
+            _correct(compare_means(*pair, prior), place, len(values))
+            for place, pair in zip(left, sides, strict=True)
+        ]
         sizes = [abs(float(after.mean() - before.mean())) for before, after in sides]
         if max(p) > most_p:
             del left[int(np.argmax(p))]
@@ -145,8 +187,11 @@ def keep_places(values: Values, places: Sequence[int], most_p: float, least_size
     return ()
 
 
-def _correct(p: float, values: Values) -> float:
-    """Correct a p for the nights at which the change could have been (Bonferroni): the best of them
-    was chosen.
+def _correct(p: float, place: int, count: int) -> float:
+    """Correct a p for the places at which the change could have been, of so many nights
+    (Bonferroni): the best of them was chosen. Half of the error is for the newest places.
     """
-    return min(1.0, max(len(values) - 2 * LEAST_NIGHTS + 1, 1) * p)
+    newest = _find_newest(count)
+    new = count - LEAST_NIGHTS + 1 - newest
+    places = new if place >= newest else newest - LEAST_NIGHTS
+    return min(1.0, 2 * max(places, 1) * p)

@@ -37,9 +37,9 @@ _DIGEST = re.compile(rb"sha256..([0-9a-f]{64})", re.DOTALL)
 WORDS = ("kind", "suite", "run", "commit", "night_outcome", "family", "model", "scene")
 WORDS_OF_NUMBERS = ("aspect", "metric", "region", "stat", "unit")
 WORDS_OF_CASES = ("outcome", "status", "case_id", "fingerprint", "picture")
-FLOATS = ("value", "spread", "margin", "jod", "lost", "won")
+FLOATS = ("value", "spread", "margin", "jod", "lost", "won", "accepted")
 """The mean; its standard deviation between seeds; how much worse it may get; and of an aspect, how
-visible its most visible change is, and what it lost and won, in margins.
+visible its most visible change is, what it lost and won, in margins, and the baseline's mean.
 """
 INTEGERS = ("step", "seed", "samples", "scenes", "made_of")
 """`samples`: cases behind the value. `made_of`: equal where two nights measured the same numbers of
@@ -84,9 +84,20 @@ def read_rows(data: bytes, kind: Kind, columns: Sequence[str], where: str) -> tu
             for number in range(parquet_file.num_row_groups)
             if parquet_file.metadata.row_group(number).column(0).statistics.min == kind
         ]
-        return night, parquet_file.read_row_groups(groups, columns=list(columns))
+        return night, _fill(parquet_file.read_row_groups(groups, columns=list(columns)), columns)
     except (pa.ArrowException, OSError) as error:
         raise _damage(where, error) from error
+
+
+def _fill(table: Any, columns: Sequence[str]) -> Any:
+    """The table with the columns that its file is too old to have."""
+    import pyarrow as pa
+
+    schema = _make_schema()
+    for name in set(columns) - set(table.column_names):
+        field = schema.field(name)
+        table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(list(columns))
 
 
 def read_table(data: bytes, where: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from editproof.harness.stores.places import StoreUrl
 
 SUFFIX = ".parquet"
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.parquet\Z")
+_STAMP = "%Y%m%dT%H%M%SZ"
 
 GONE = "{} is gone: it was removed while the history was read. Try again"
 
@@ -40,6 +42,10 @@ class PartStore(Protocol):
 
     def write_part(self, suite: str, name: str, data: bytes) -> None:
         """Write a part whole, or not at all."""
+        ...
+
+    def remove_parts(self, suite: str, names: Sequence[str]) -> None:
+        """Remove parts, as far as they are there."""
         ...
 
 
@@ -84,6 +90,11 @@ class PartFolder:
         """Write a part whole, or not at all."""
         write_atomically(self.folder / suite / name, data)
 
+    def remove_parts(self, suite: str, names: Sequence[str]) -> None:
+        """Remove parts, as far as they are there."""
+        for name in names:
+            (self.folder / suite / name).unlink(missing_ok=True)
+
 
 class PartObjects:
     """Parts in an object store: the same names, below a URL. Raises StoreError."""
@@ -115,6 +126,20 @@ class PartObjects:
     def write_part(self, suite: str, name: str, data: bytes) -> None:
         """Write a part whole, or not at all."""
         self._objects.write(f"{suite}/{name}", data)
+
+    def remove_parts(self, suite: str, names: Sequence[str]) -> None:
+        """Remove parts, as far as they are there."""
+        self._objects.remove(f"{suite}/{name}" for name in names)
+
+
+def list_old_parts(names: Sequence[str], before: datetime) -> list[str]:
+    """Parts of nights that began before that time, without the newest night."""
+    return [name for name in sorted(names)[:-1] if name < before.strftime(_STAMP)]
+
+
+def is_part_name(name: str) -> bool:
+    """Whether a file of that name is a part."""
+    return bool(_NAME.match(name))
 
 
 def _has_part(folder: Path) -> bool:

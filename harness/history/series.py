@@ -21,7 +21,10 @@ from editproof.harness.records.vocabulary import ASPECTS
 
 Values = npt.NDArray[np.float64]
 
-COLUMNS = ("family", "model", "aspect", "value", "jod", "made_of")
+COLUMNS = (
+    "family", "model", "aspect", "value", "spread", "samples", "scenes", "jod", "accepted",
+    "made_of",
+)  # fmt: skip
 
 MEASURED_OTHERWISE = "other cases, numbers, margins or versions of metrics"
 
@@ -37,8 +40,14 @@ class SeriesTable:
     keys: tuple[SeriesKey, ...]
     values: Values
     """In margins; NaN: not measured."""
+    errors: Values
+    """The standard error of the value, by its seeds; NaN: no scene has two."""
+    freedom: Values
+    """Degrees of freedom of that error."""
     jods: Values
     """How visible the most visible change against the baseline is; NaN: not judged."""
+    accepted: Values
+    """The baseline's scores; NaN: not known."""
     made_of: npt.NDArray[np.int64]
     """Equal where the same numbers were measured; -1: nothing."""
 
@@ -62,7 +71,7 @@ def make_series(nights: Sequence[Night], tables: Sequence[Any]) -> SeriesTable:
 
     if not nights:
         none = np.empty((0, 0))
-        return SeriesTable((), (), none, none, none.astype(np.int64))
+        return SeriesTable((), (), none, none, none, none, none, none.astype(np.int64))
     whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
     columns = [encode_words(whole.column(name)) for name in COLUMNS[:3]]
     codes = np.stack([code for _, code in columns], axis=1)
@@ -75,12 +84,16 @@ def make_series(nights: Sequence[Night], tables: Sequence[Any]) -> SeriesTable:
     rows = np.array([place_of[key] for key in named], np.intp)[row_of.reshape(-1)]
     at = rows, np.repeat(np.arange(len(nights)), [table.num_rows for table in tables])
     shape = (len(keys), len(nights))
-    values, jods = np.full(shape, np.nan), np.full(shape, np.nan)
+    values, errors, freedom, jods, accepted = (np.full(shape, np.nan) for _ in range(5))
     made_of = np.full(shape, -1, np.int64)
     values[at] = whole.column("value").to_numpy()
+    samples = whole.column("samples").to_numpy()
+    errors[at] = whole.column("spread").to_numpy() / np.sqrt(samples)
+    freedom[at] = samples - whole.column("scenes").to_numpy()
     jods[at] = whole.column("jod").to_numpy()
+    accepted[at] = whole.column("accepted").to_numpy()
     made_of[at] = whole.column("made_of").to_numpy()
-    return SeriesTable(tuple(nights), tuple(keys), values, jods, made_of)
+    return SeriesTable(tuple(nights), tuple(keys), values, errors, freedom, jods, accepted, made_of)
 
 
 def encode_words(column: Any) -> tuple[list[str], npt.NDArray[np.intp]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.gate.numbers import Margins, Numbers, read
-from editproof.harness.gate.statistics import Values, group_scenes, noise
+from editproof.harness.gate.statistics import Scenes, Values, group_scenes, noise
 from editproof.harness.history.night_tables import Kind, Rows, encode_night, parse_time
+from editproof.harness.records.accepted_cases import load_accepted_cases, load_pairs
 from editproof.harness.records.cases import Case
-from editproof.harness.records.nights import NIGHT_SCHEMA, Night
+from editproof.harness.records.nights import NIGHT_SCHEMA, Night, WaivedFinding
 from editproof.harness.records.runs import Run
-from editproof.harness.records.verdicts import Judgement
+from editproof.harness.records.verdicts import Judgement, Outcome
 from editproof.harness.records.vocabulary import ASPECTS
 
 
@@ -48,6 +49,8 @@ class _Group:
     """Numbers × cases, as measured."""
     scores: Values
     """The same in margins, more is worse; NaN: not measured, or it has no margin."""
+    accepted: Values
+    """The scores of the baseline; NaN: a case was compared with nothing."""
     margins: Values
 
 
@@ -76,6 +79,12 @@ def describe_night(run: Run, commit: str) -> Night:
         errors,
         {name: text for name, text in manifest.versions.items() if name != "editproof"},
         manifest.machine,
+        load_pairs(run.folder).digest,
+        tuple(
+            WaivedFinding(one.families, one.models, one.text)
+            for one in (verdict.findings if verdict else ())
+            if one.outcome is Outcome.WAIVED
+        ),
     )
 
 
@@ -90,7 +99,7 @@ def summarise(run: Run, floor: NoiseFloor = NO_NOISE) -> dict[Kind, Rows]:
     """The rows of a run, by their kind."""
     columns = [run.column_of[case_id] for case_id in run.endings]
     keys = run.number_keys()
-    numbers = read(run, [run], keys=keys, ours=columns, theirs=())
+    numbers = read(run, [_find_accepted(run)], keys=keys, ours=columns, theirs=columns)
     margins = Margins(run, keys, floor)
     groups: dict[tuple[str, str], list[int]] = {}
     for column in columns:
@@ -112,6 +121,16 @@ def summarise(run: Run, floor: NoiseFloor = NO_NOISE) -> dict[Kind, Rows]:
     }
 
 
+def _find_accepted(run: Run) -> Run:
+    """The run as it would be, had every case the numbers of the accepted one."""
+    cases = load_accepted_cases(run.folder)
+    if not cases.pairs.ids:
+        return Run.of_records(run.folder, run.manifest, ())
+    known = ((record, cases.get(record.case.id)) for record in run.records)
+    records = [replace(one, measurements=other.measurements) for one, other in known if other]
+    return Run.of_records(run.folder, run.manifest, records)
+
+
 def _list_judgements(run: Run) -> tuple[Judgement, ...]:
     return run.verdict.judgements if run.verdict else ()
 
@@ -121,13 +140,17 @@ def _gather(
 ) -> _Group:
     found = margins.find(family, model, cases=1)
     own = np.where(found > 0, found, np.nan)
-    turned = np.stack([numbers.ours[column] for column in columns], axis=1)
+    [theirs] = numbers.theirs
+    turned, accepted = (
+        np.stack([side[column] for column in columns], axis=1) for side in (numbers.ours, theirs)
+    )
     return _Group(
         family,
         model,
         tuple(run.manifest.cases[column] for column in columns),
         np.stack([numbers.raw_ours[column] for column in columns], axis=1),
         turned / own[:, None],
+        accepted / own[:, None],
         own,
     )
 
@@ -144,11 +167,10 @@ def _list_aspects(
         used = np.flatnonzero(known.any(axis=0))
         if not len(used):
             continue
-        counts = known[:, used].sum(axis=0)
-        scores = np.nansum(group.scores[np.ix_(rows, used)], axis=0) / counts
         scenes = group_scenes(np.array([group.cases[column].name for column in used]))
-        sums = scenes.sum_by_scene(scores[None])[0]
-        means = sums / scenes.sum_by_scene(np.ones((1, len(used))))[0]
+        scores = _average_numbers(group.scores[np.ix_(rows, used)])
+        accepted = _average_numbers(group.accepted[np.ix_(rows, used)])
+        means = _average_seeds(scores, scenes)
         spread, freedom = noise(scores[None], scenes)
         told = judged.get((group.family, group.model, aspect))
         yield {
@@ -164,7 +186,21 @@ def _list_aspects(
             "jod": told.jod if told else None,
             "lost": told.lost if told else None,
             "won": told.won if told else None,
+            "accepted": float(_average_seeds(accepted, scenes).mean()),
         }
+
+
+def _average_numbers(scores: Values) -> Values:
+    """The score of each case, from those of its numbers; NaN: it has none."""
+    counts = (~np.isnan(scores)).sum(axis=0)
+    sums = np.nansum(scores, axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _average_seeds(scores: Values, scenes: Scenes) -> Values:
+    """The score of each scene, from those of its cases."""
+    means = scenes.sum_by_scene(scores[None])[0]
+    return np.asarray(means / scenes.sum_by_scene(np.ones((1, len(scores))))[0], np.float64)
 
 
 def _sign(
@@ -217,7 +253,8 @@ def _list_numbers(run: Run, numbers: Numbers, group: _Group) -> Iterator[dict[st
 
 
 def _list_cases(run: Run) -> Iterator[dict[str, Any]]:
-    changes = {one.case_id: one.outcome.value for one in run.verdict.changes} if run.verdict else {}
+    verdict = run.verdict
+    changes = {one.case_id: one.outcome.value for one in verdict.changes} if verdict else {}
     for case_id, ending in run.endings.items():
         case = run.manifest.cases[run.column_of[case_id]]
         yield {
@@ -230,7 +267,7 @@ def _list_cases(run: Run) -> Iterator[dict[str, Any]]:
             "fingerprint": _find_fingerprint(run, case),
             "picture": ending.actual,
             "status": ending.status,
-            "outcome": changes.get(case_id, "unchanged") if run.verdict else None,
+            "outcome": changes.get(case_id, "unchanged") if verdict and verdict.baseline else None,
             "cached": ending.cached,
         }
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.history import cusum, e_divisive
+from editproof.harness.history.night_noise import Prior, SeedErrors, find_priors
 from editproof.harness.history.series import SeriesTable, find_segments, number_environments
 from editproof.harness.metrics.core.visibility import WORST_JOD
 from editproof.harness.records.nights import (
@@ -28,7 +29,7 @@ from editproof.harness.records.nights import (
 
 Values = npt.NDArray[np.float64]
 
-FALSE_DISCOVERY = 0.001
+FALSE_DISCOVERY = 0.003
 """The share of false change points that is accepted, over all series of the suite."""
 
 YEARS_APART = 10
@@ -49,6 +50,8 @@ class _Stretch:
     nights: tuple[int, ...]
     values: Values
     jods: Values
+    prior: Prior
+    """What is known of its noise beside its nights."""
     is_exact: bool
     """Whether most of its nights are bit-equal to the night before."""
 
@@ -75,7 +78,7 @@ def find_trends(suite: str, table: SeriesTable, flaky: Sequence[FlakyCase] = ())
         find_segments(table.nights, environments, values, made_of)
         for values, made_of in zip(table.values, table.made_of, strict=True)
     ]
-    stretches = [_take(table, row, segment) for row, own in enumerate(segments) for segment in own]
+    stretches = _take_stretches(table, segments)
     run_length = max(len(table.keys), 1) * YEARS_APART * 365
     by_row: dict[int, list[_Found]] = {}
     for found in _find_drifts(_find_places(stretches), cusum.find_limit(run_length)):
@@ -93,12 +96,27 @@ def find_trends(suite: str, table: SeriesTable, flaky: Sequence[FlakyCase] = ())
     )
 
 
-def _take(table: SeriesTable, row: int, segment: Segment) -> _Stretch:
-    nights = list(segment.nights)
-    values = table.values[row, nights]
+def _take_stretches(table: SeriesTable, segments: Sequence[Sequence[Segment]]) -> list[_Stretch]:
+    """Every segment of every series."""
+    taken = [(row, list(one.nights)) for row, own in enumerate(segments) for one in own]
+    values = [table.values[row, nights] for row, nights in taken]
+    priors = find_priors(
+        values,
+        [
+            SeedErrors(table.errors[row, nights], table.freedom[row, nights])
+            for row, nights in taken
+        ],
+        [table.keys[row][1] for row, _ in taken],
+    )
+    return [
+        _Stretch(row, tuple(nights), own, table.jods[row, nights], prior, _is_exact(own))
+        for (row, nights), own, prior in zip(taken, values, priors, strict=True)
+    ]
+
+
+def _is_exact(values: Values) -> bool:
     equal = int((np.diff(values) == 0).sum())
-    is_exact = len(nights) > 1 and 2 * equal >= len(nights) - 1
-    return _Stretch(row, segment.nights, values, table.jods[row, nights], is_exact)
+    return len(values) > 1 and 2 * equal >= len(values) - 1
 
 
 def _find_places(stretches: Sequence[_Stretch]) -> list[_Found]:
@@ -108,7 +126,7 @@ def _find_places(stretches: Sequence[_Stretch]) -> list[_Found]:
             one,
             _find_exact(one)
             if one.is_exact
-            else e_divisive.find_places(one.values, least_size=LEAST_SIZE),
+            else e_divisive.find_places(one.values, least_size=LEAST_SIZE, prior=one.prior),
         )
         for one in stretches
     ]
@@ -119,7 +137,11 @@ def _find_places(stretches: Sequence[_Stretch]) -> list[_Found]:
         else replace(
             one,
             places=e_divisive.keep_places(
-                one.stretch.values, [place for place, _ in one.places], most, LEAST_SIZE
+                one.stretch.values,
+                [place for place, _ in one.places],
+                most,
+                LEAST_SIZE,
+                one.stretch.prior,
             ),
         )
         for one in found
@@ -153,9 +175,10 @@ def _find_drifts(found: Sequence[_Found], limit: float) -> list[_Found]:
         (at, start, values) for at, one in enumerate(found) for start, values in one.list_levels()
     ]
     alarms: list[list[cusum.Alarm]] = [[] for _ in found]
-    for (at, start, _), own in zip(
-        levels, cusum.find_drifts([values for _, _, values in levels], limit), strict=True
-    ):
+    drifts = cusum.find_drifts(
+        [values for _, _, values in levels], limit, [found[at].stretch.prior for at, _, _ in levels]
+    )
+    for (at, start, _), own in zip(levels, drifts, strict=True):
         alarms[at] += [cusum.Alarm(start + one.since, start + one.night) for one in own]
     return [replace(one, alarms=tuple(own)) for one, own in zip(found, alarms, strict=True)]
 
@@ -171,13 +194,21 @@ def _describe(
         family,
         model,
         aspect,
-        tuple(None if np.isnan(value) else float(value) for value in table.values[row]),
+        _list_values(table.values[row]),
         _measure_noise(newest) if newest else 0.0,
         segments,
         tuple(sorted(points, key=lambda one: one.night)),
         tuple(sorted(drifts, key=lambda one: one.night)),
         _measure_loss(newest) if newest else 0.0,
+        _list_values(table.accepted[row]),
     )
+
+
+def _list_values(values: Values) -> tuple[float | None, ...]:
+    """Values without NaN; empty: there is none."""
+    if np.isnan(values).all():
+        return ()
+    return tuple(None if np.isnan(value) else float(value) for value in values)
 
 
 def _measure_noise(found: _Found) -> float:

@@ -23,12 +23,12 @@ from editproof.harness.blame.commits import (
     find_commits,
     find_repository,
     open_tree,
-    run_git,
 )
 from editproof.harness.blame.question import CALLED_OUT, find_case
 from editproof.harness.gate.first_stage import find_first_stages
 from editproof.harness.operations.project import load_run
 from editproof.harness.operations.run import RunRequest, run_suite
+from editproof.harness.processes.git import run_git
 from editproof.harness.processes.scratch import scratch_folder
 from editproof.harness.records import runs
 from editproof.harness.records.cases import Case
@@ -109,6 +109,7 @@ class _Bisection:
         commit, folder = tree.commit, tree.folder / self._inner
         if not folder.is_dir():
             raise IncompleteError(f"{commit[:10]} has no folder {self._inner}")
+        tree.fill_submodules()
         _build(self._asked.setup, folder)
         request = RunRequest(
             out=self._scratch / commit,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from editproof.harness.history.night_tables import parse_time
 from editproof.harness.history.summarise import describe_night, summarise
-from editproof.harness.operations.mlflow import MlflowRun, TrackingServer
+from editproof.harness.operations.mlflow import LoggedRun, MlflowRun, TrackingServer
 from editproof.harness.operations.notify import find_report_link
 from editproof.harness.operations.project import find_commit, find_noise_floor, load_run
 from editproof.harness.records.errors import UsageError
@@ -76,10 +76,12 @@ def export_openmetrics(folder: Path | None, out: Path, project: Project) -> int:
     return len(scores)
 
 
-def export_mlflow(folder: Path | None, url: str, project: Project) -> str:
-    """Write a run to an MLflow tracking server as a run of the experiment `editproof SUITE`; give
-    its address. Raises UsageError where the URL is none, and IncompleteError where the server does
-    not take it.
+def export_mlflow(
+    folder: Path | None, url: str, project: Project, artifacts: Mapping[str, Path]
+) -> LoggedRun:
+    """Write a run to an MLflow tracking server as a run of the experiment `editproof SUITE`, with
+    files by their name. Raises UsageError where the URL is none, and IncompleteError where the
+    server does not take it.
     """
     run, night = _load(folder, project)
     pipelines = {f"pipeline.{model.name}": model.spec for model in run.manifest.suite.models}
@@ -106,6 +108,7 @@ def export_mlflow(folder: Path | None, url: str, project: Project) -> str:
             "editproof.report": report,
             "mlflow.note.content": f"[The report]({report})",
         },
+        artifacts=artifacts,
     )
     with TrackingServer(url) as server:
         return server.log(tracked)

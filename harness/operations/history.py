@@ -5,24 +5,34 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from editproof.harness.history.branch import PartBranch, find_branch
+from editproof.harness.history.case_nights import add_pictures, read_endings
 from editproof.harness.history.flakiness import find_flaky, read_edits
 from editproof.harness.history.night_tables import read_table
-from editproof.harness.history.parts import PartFolder, PartObjects, PartStore, read_suite
+from editproof.harness.history.parts import (
+    PartFolder,
+    PartObjects,
+    PartStore,
+    list_old_parts,
+    read_suite,
+)
 from editproof.harness.history.series import read_series
 from editproof.harness.history.summarise import make_part
 from editproof.harness.history.trends import find_trends
 from editproof.harness.operations.project import find_commit, find_noise_floor, find_run_folder
 from editproof.harness.records import runs
-from editproof.harness.records.errors import UsageError, unknown_name_error
+from editproof.harness.records.errors import EditproofError, UsageError, unknown_name_error
 from editproof.harness.records.json_files import write_atomically
 from editproof.harness.records.manifest import MANIFEST
-from editproof.harness.records.nights import Night, Trends
+from editproof.harness.records.nights import CaseNights, Night, Trends
+from editproof.harness.retention.durations import parse_duration
 from editproof.harness.stores.copies import name_place
 from editproof.harness.stores.places import find_url
-from editproof.harness.suites.settings import Project
+from editproof.harness.suites.settings import Project, Settings
 
 Format = Literal["csv", "parquet"]
 
@@ -45,7 +55,9 @@ class AddedNight:
 
 
 def open_store(project: Project) -> PartStore:
-    """The history that the settings name."""
+    """The history that the settings name. Raises UsageError where it can't be a place."""
+    if branch := find_branch(project.settings.history):
+        return PartBranch(project.folder, branch)
     url = find_url(project.settings.history)
     return PartObjects(url) if url else PartFolder(project.path(project.settings.history))
 
@@ -64,15 +76,51 @@ def import_nights(folders: Iterable[Path], project: Project) -> list[AddedNight]
     return [_add(folder, project, "") for named in folders for folder in _find_runs(named, project)]
 
 
+def prune_nights(suite: str, project: Project) -> None:
+    """Remove the nights of a suite that are older than the settings ask for."""
+    longest = project.settings.retention.nights
+    if longest:
+        store = open_store(project)
+        before = datetime.now(UTC) - parse_duration(longest, "retention.nights")
+        store.remove_parts(suite, list_old_parts(store.list_parts(suite), before))
+
+
 def show_history(suite: str, project: Project, last: int = 0) -> Trends:
     """What the history of a suite shows; an empty name: of the only one, or of the setting's.
     `last`: so many nights at the end; 0: all. Raises UsageError where there is none.
     """
     store = open_store(project)
     name = _choose_suite(suite, store, project)
-    return find_trends(
-        name, read_series(store, name, last), find_flaky(read_edits(store, name, last))
-    )
+    flaky = find_flaky(read_edits(store, name, last))
+    return add_pictures(find_trends(name, read_series(store, name, last), flaky), store)
+
+
+def find_history_folder(project: Project) -> Path:
+    """What lies on this machine of a history: all of it, or beside a branch its pages alone."""
+    is_branch = find_branch(project.settings.history)
+    return project.path(Settings().history if is_branch else project.settings.history)
+
+
+def find_page_folder(suite: str, project: Project) -> Path:
+    """Where the page of a suite's history lies on this machine."""
+    return find_history_folder(project) / suite / "report"
+
+
+def find_case_nights(
+    suite: str, project: Project, *, links_page: bool = False
+) -> CaseNights | None:
+    """How the cases of a suite ended in its last nights, for the report of a run; None: no night is
+    known, or the history can't be read, which keeps no run from its report. `links_page`: its page
+    will be written; else the page is named where it lies there.
+    """
+    try:
+        days, endings = read_endings(open_store(project), suite)
+    except EditproofError:
+        return None
+    if not days:
+        return None
+    page = find_page_folder(suite, project) / "index.html"
+    return CaseNights(page if links_page or page.is_file() else None, days, endings)
 
 
 def export_history(suite: str, path: Path, kind: Format, project: Project) -> int:
@@ -109,7 +157,10 @@ def _add(folder: Path, project: Project, commit: str) -> AddedNight:
 def _choose_suite(named: str, store: PartStore, project: Project) -> str:
     known = store.list_suites()
     if not known:
-        raise UsageError(NO_NIGHTS.format(name_place(project.path(project.settings.history))))
+        place = project.settings.history
+        raise UsageError(
+            NO_NIGHTS.format(place if find_branch(place) else name_place(project.path(place)))
+        )
     if named:
         if named not in known:
             raise unknown_name_error("suite in the history", named, known)

@@ -1,6 +1,6 @@
 """MLflow's tracking server over its REST API 2.0: https://mlflow.org/docs/latest/rest-api.html.
 
-MLflow's own client does not install beside our libraries, and four requests are all that it takes.
+MLflow's own client does not install beside our libraries, and five requests are all that it takes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -19,7 +21,11 @@ from editproof.harness.records.errors import IncompleteError, UsageError, plain_
 from editproof.pipelines.adapters.secrets import check_address
 
 API = "api/2.0/mlflow/"
+ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
+PROXIED = "mlflow-artifacts"
+"""The scheme of a run's artifacts where the server takes and gives them."""
 TIMEOUT_S = 30.0
+UPLOAD_S = 300.0
 CONNECT_ATTEMPTS = 3
 
 MOST_PARAMS = 100
@@ -42,6 +48,18 @@ class MlflowRun:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    artifacts: Mapping[str, Path]
+    """Name -> file."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRun:
+    """A run that the server has."""
+
+    page: str
+    """Its address."""
+    left_out: str
+    """Why its artifacts are not there; empty: they are."""
 
 
 class TrackingServer:
@@ -59,7 +77,6 @@ class TrackingServer:
         token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
         user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
         self._http = httpx2.Client(
-            base_url=f"{self._url}/{API}",
             headers={"Authorization": f"Bearer {token}"} if token else {},
             auth=(user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None,
             timeout=TIMEOUT_S,
@@ -77,8 +94,8 @@ class TrackingServer:
     ) -> None:
         self._http.close()
 
-    def log(self, run: MlflowRun) -> str:
-        """Write a run, and give its page. Raises IncompleteError where the server does not take
+    def log(self, run: MlflowRun) -> LoggedRun:
+        """Write a run with its artifacts. Raises IncompleteError where the server does not take
         it.
         """
         experiment = self._find_experiment(run.experiment)
@@ -88,7 +105,8 @@ class TrackingServer:
             "start_time": run.began_ms,
             "tags": _list_pairs(run.tags),
         }
-        run_id = self._ask("POST", "runs/create", json=start)["run"]["info"]["run_id"]
+        info = self._ask("POST", "runs/create", json=start)["run"]["info"]
+        run_id = info["run_id"]
         params = _list_pairs({key: text[:LONGEST_VALUE] for key, text in run.params.items()})
         metrics = [
             {"key": _clean(key), "value": value, "timestamp": run.began_ms, "step": 0}
@@ -100,10 +118,24 @@ class TrackingServer:
         for first in range(0, len(metrics), MOST_METRICS):
             batch = metrics[first : first + MOST_METRICS]
             self._ask("POST", "runs/log-batch", json={"run_id": run_id, "metrics": batch})
+        left_out = self._upload(run.artifacts, info.get("artifact_uri", ""))
         ended_ms = round(time.time() * 1000)
         end = {"run_id": run_id, "status": "FINISHED", "end_time": ended_ms}
         self._ask("POST", "runs/update", json=end)
-        return f"{self._url}/#/experiments/{experiment}/runs/{run_id}"
+        return LoggedRun(f"{self._url}/#/experiments/{experiment}/runs/{run_id}", left_out)
+
+    def _upload(self, artifacts: Mapping[str, Path], place: str) -> str:
+        """Upload files to the place of a run's artifacts; why not, or empty."""
+        found = urlsplit(place)
+        if artifacts and found.scheme != PROXIED:
+            return (
+                f"the server takes none itself, but keeps them at {plain_line(place)!r}. Start it"
+                " with `--serve-artifacts`"
+            )
+        for name, path in artifacts.items():
+            where = f"{self._url}/{ARTIFACTS}{found.path}/{name}"
+            self._request("PUT", where, content=path.read_bytes(), timeout=UPLOAD_S)
+        return ""
 
     def _find_experiment(self, name: str) -> str:
         """The id of the experiment of that name, which is made where there is none."""
@@ -117,21 +149,29 @@ class TrackingServer:
     def _ask(self, method: str, path: str, *, accepts: int = 0, **asked: Any) -> dict[str, Any]:
         """The answer; empty: its status is the one that `accepts` names."""
         where = f"{self._url}/{API}{path}"
+        answer = self._request(method, where, accepts=accepts, **asked)
+        if answer.status_code == accepts:
+            return {}
         try:
-            answer = self._http.request(method, path, **asked)
-            if answer.status_code == accepts:
-                return {}
-            if answer.is_error:
-                raise IncompleteError(
-                    f"{where} answered {answer.status_code}: {plain_line(answer.text[:300])}."
-                    " Check the server, and MLFLOW_TRACKING_TOKEN where it asks who you are"
-                )
             found: dict[str, Any] = answer.json()
-        except httpx2.HTTPError as error:
-            raise IncompleteError(f"{where} was not reached: {error}. Is the server up?") from error
         except ValueError as error:
             raise IncompleteError(f"{where} did not answer in JSON. Is it MLflow?") from error
         return found
+
+    def _request(
+        self, method: str, where: str, *, accepts: int = 0, **asked: Any
+    ) -> httpx2.Response:
+        """The answer, which is no error, or the one that `accepts` names."""
+        try:
+            answer = self._http.request(method, where, **asked)
+        except httpx2.HTTPError as error:
+            raise IncompleteError(f"{where} was not reached: {error}. Is the server up?") from error
+        if answer.is_error and answer.status_code != accepts:
+            raise IncompleteError(
+                f"{where} answered {answer.status_code}: {plain_line(answer.text[:300])}."
+                " Check the server, and MLFLOW_TRACKING_TOKEN where it asks who you are"
+            )
+        return answer
 
 
 def _list_pairs(values: Mapping[str, str]) -> list[dict[str, str]]:

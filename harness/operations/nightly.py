@@ -19,7 +19,7 @@ from rich.console import Console
 
 from editproof.harness.history.summarise import describe_night, name_part
 from editproof.harness.operations import progress
-from editproof.harness.operations.history import add_night, open_store
+from editproof.harness.operations.history import add_night, find_history_folder, open_store
 from editproof.harness.operations.judge import judge_run
 from editproof.harness.operations.project import find_suite
 from editproof.harness.operations.run import RunRequest, run_suite
@@ -57,7 +57,7 @@ class FinishedNight:
 @contextmanager
 def hold_night(request: NightRequest, project: Project, warn: Warn) -> Iterator[None]:
     """Let one process at a time work on the nights of a suite. Another one is waited for."""
-    folder = project.path(project.settings.history)
+    folder = find_history_folder(project)
     folder.mkdir(parents=True, exist_ok=True)
     name = find_suite(request.suite, project).name
     handle = os.open(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 NIGHT_SCHEMA = 1
 """Of a part of the history: raised when a column changes its meaning or goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaivedFinding:
+    """What would have failed a night, had nobody answered for it."""
+
+    families: tuple[str, ...]
+    models: tuple[str, ...]
+    text: str
+    """With the owner, the reason, and the waiver's last day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,21 @@ class Night:
     """Of the libraries."""
     machine: Mapping[str, str]
     """The machine's class: system, processor, device."""
+    baseline: str = ""
+    """The digest of the baseline that it was compared with; empty: none, or not known."""
+    waived: tuple[WaivedFinding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PointPictures:
+    """A case of a series whose picture became another one at a change point."""
+
+    scene: str
+    seed: int
+    before: str
+    """Hash of its picture in the night before."""
+    after: str
+    """Hash of its picture in the first night on the new level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +77,8 @@ class ChangePoint:
     """
     recovered: int | None = None
     """The night from which the series is back on the level before; None: it is not."""
+    pictures: PointPictures | None = None
+    """A case that shows it; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +118,8 @@ class SeriesTrend:
     drifts: tuple[Drift, ...]
     loss: float
     """How much worse the last night is than the first level of its segment, by what was found."""
+    accepted: tuple[float | None, ...] = ()
+    """Of each night, the score of the baseline; None: not known. Empty: of no night."""
 
     @property
     def name(self) -> str:
@@ -152,3 +182,17 @@ class Trends:
     """The share of false change points that is accepted, over all series together."""
     run_length: int
     """Nights of a series from one false alarm of drift to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseNights:
+    """How the cases of a suite ended in its last nights."""
+
+    page: Path | None
+    """The page of the suite's history; None: it was not written."""
+    days: tuple[str, ...]
+    """Of each night, oldest first."""
+    endings: Mapping[str, tuple[str, ...]]
+    """Case id -> how it ended in each night: the gate's outcome, or the status where it has none;
+    empty: it was not in that night.
+    """

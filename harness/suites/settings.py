@@ -69,10 +69,14 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     runs: str = "30 days"
     failed: str = "90 days"
     """A run that failed, or was not judged."""
+    nights: str = ""
+    """How long `editproof nightly` leaves a night in the history; empty: for ever."""
 
     def __post_init__(self) -> None:
         parse_duration(self.runs, "retention.runs")
         parse_duration(self.failed, "retention.failed")
+        if self.nights:
+            parse_duration(self.nights, "retention.nights")
 
 
 class ResourceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runs: str = "runs"
     """Folder of runs, or a URL: `s3://BUCKET/FOLDER`."""
     history: str = "history"
-    """Folder or URL of the history: what is kept of each night."""
+    """Folder, URL or `git:BRANCH` of the history: what is kept of each night."""
     baseline: str = ""
     """Folder or URL of the accepted baseline; empty: `baselines/<suite>` where that exists."""
     pipelines: dict[str, PipelineTable] = {}

@@ -10,16 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from editproof.harness.records.json_files import write_atomically
-from editproof.harness.records.nights import Night, SeriesTrend, Trends
+from editproof.harness.records.nights import (
+    ChangePoint,
+    Night,
+    PointPictures,
+    SeriesTrend,
+    Trends,
+    WaivedFinding,
+)
 from editproof.reports.common.pictures import make_url
 from editproof.reports.common.trends import (
     COMMIT,
     advise,
     describe_flaky,
+    find_day,
     list_events,
     sum_up_trends,
 )
 from editproof.reports.html.case_data import make_script
+from editproof.reports.html.point_pictures import write_point_pictures
 from editproof.reports.html.report import make_environment, write_static
 
 STYLES = ("tokens.css", "front.css", "history.css")
@@ -41,8 +50,9 @@ def write_history_page(trends: Trends, folder: Path, runs: Path) -> Path:
     """
     write_static(folder, (*STYLES, *SCRIPTS))
     reports = [make_report_link(night, folder, runs) for night in trends.nights]
+    strips = write_point_pictures(trends, folder, runs)
     write_atomically(
-        folder / DATA, make_script("editproof.showHistory", collect_data(trends, reports))
+        folder / DATA, make_script("editproof.showHistory", collect_data(trends, reports, strips))
     )
     found = [one for one in trends.series if one.points or one.drifts]
     text = (
@@ -76,8 +86,12 @@ def make_report_link(night: Night, folder: Path, runs: Path) -> str:
     return make_url(report, folder) if report.is_file() else ""
 
 
-def collect_data(trends: Trends, reports: Sequence[str]) -> dict[str, Any]:
-    """What the page's script draws."""
+def collect_data(
+    trends: Trends, reports: Sequence[str], strips: Mapping[PointPictures, str]
+) -> dict[str, Any]:
+    """What the page's script draws. `strips`: where the strip of each change point's pictures
+    lies.
+    """
     return {
         "nights": [
             {
@@ -89,11 +103,38 @@ def collect_data(trends: Trends, reports: Sequence[str]) -> dict[str, Any]:
             }
             for night, report in zip(trends.nights, reports, strict=True)
         ],
-        "series": [describe_series(one, trends) for one in trends.series],
+        "baselines": list_new_baselines(trends.nights),
+        "waivers": list_waivers(trends.nights),
+        "series": [describe_series(one, trends, strips) for one in trends.series],
     }
 
 
-def describe_series(trend: SeriesTrend, trends: Trends) -> dict[str, Any]:
+def list_new_baselines(nights: Sequence[Night]) -> list[int]:
+    """Nights that were compared with another baseline than the night before them."""
+    known = [(at, night.baseline) for at, night in enumerate(nights) if night.baseline]
+    return [now for (_, old), (now, new) in itertools.pairwise(known) if old != new]
+
+
+def list_waivers(nights: Sequence[Night]) -> list[dict[str, Any]]:
+    """What was waived, over which nights."""
+    found: dict[WaivedFinding, list[int]] = {}
+    for at, night in enumerate(nights):
+        for waived in night.waived:
+            found.setdefault(waived, []).append(at)
+    return [
+        {
+            "families": one.families,
+            "models": one.models,
+            "text": one.text,
+            "nights": [own[0], own[-1] + 1],
+        }
+        for one, own in found.items()
+    ]
+
+
+def describe_series(
+    trend: SeriesTrend, trends: Trends, strips: Mapping[PointPictures, str]
+) -> dict[str, Any]:
     """A series, as short as it can be: what is empty is left out."""
     told: dict[str, Any] = {
         "name": [trend.family, trend.model, trend.aspect],
@@ -107,9 +148,29 @@ def describe_series(trend: SeriesTrend, trends: Trends) -> dict[str, Any]:
         told["drifts"] = [[one.since, one.night, one.size > 0] for one in trend.drifts]
     if len(trend.segments) > 1:
         told["segments"] = [[one.nights[0], ", ".join(one.changed)] for one in trend.segments[1:]]
+    if any(value is not None for value in trend.accepted):
+        told["limits"] = encode_values([add_margin(value) for value in trend.accepted])
     if events := list_events(trend, trends):
         told["events"] = events
+    shown = [
+        [strips[one.pictures], describe_strip(one, one.pictures, trends)]
+        for one in reversed(trend.points)
+        if one.pictures and one.pictures in strips
+    ]
+    if shown:
+        told["strips"] = shown
     return told
+
+
+def add_margin(accepted: float | None) -> float | None:
+    """The score that is a margin worse than the baseline's."""
+    return None if accepted is None else accepted + 1
+
+
+def describe_strip(point: ChangePoint, shown: PointPictures, trends: Trends) -> str:
+    """`scene 3, seed 42, from 2026-11-02 to 2026-11-03`"""
+    days = f"{find_day(point.before, trends)} to {find_day(point.night, trends)}"
+    return f"scene {shown.scene}, seed {shown.seed}, from {days}"
 
 
 def encode_values(values: Sequence[float | None]) -> list[Any]:

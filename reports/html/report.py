@@ -22,12 +22,13 @@ from markupsafe import Markup, escape
 
 from editproof.harness.records.glossary import terms
 from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.nights import CaseNights
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Outcome
 from editproof.harness.records.wording import format_title
 from editproof.reports.common import numbers, verdict, view
 from editproof.reports.common.pictures import make_url
-from editproof.reports.html import case_data, charts, front_page
+from editproof.reports.html import case_data, case_nights, charts, front_page
 from editproof.reports.html.case_data import write_case_data
 from editproof.reports.html.case_list import (
     choose_key_numbers,
@@ -36,6 +37,7 @@ from editproof.reports.html.case_list import (
     order_cases,
     write_cases,
 )
+from editproof.reports.html.case_nights import find_page_url, write_case_nights
 from editproof.reports.html.case_strips import write_strips
 from editproof.reports.html.front_pictures import FrontPictures, choose_pictures
 from editproof.reports.html.history import find_earlier_runs
@@ -76,8 +78,9 @@ _OURS = ("cases", "charts", "data", "pixels", "static", "strips", "thumbs")
 """Folders of a report."""
 
 
-def write_report(run: Run, folder: Path | None = None) -> Path:
-    """Write the report of a run and return its `index.html`.
+def write_report(run: Run, folder: Path | None = None, nights: CaseNights | None = None) -> Path:
+    """Write the report of a run and return its `index.html`. `nights`: how its cases ended before;
+    None: there is no history.
 
     Pictures stay in the run's folder and are referred to by relative paths, so the report must stay
     where it is, seen from the run.
@@ -88,6 +91,9 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         for name in _OURS:
             shutil.rmtree(folder / name, ignore_errors=True)
     write_static(folder, (*SCRIPTS, *STYLES))
+    if nights:
+        write_static(folder, (case_nights.SCRIPT, case_nights.STYLE))
+        write_case_nights(nights, (case.id for case in run.manifest.cases), folder)
     write_atomically(
         folder / "data" / "words.js", make_list_script("editproof.words", terms()), durable=False
     )
@@ -99,7 +105,7 @@ def write_report(run: Run, folder: Path | None = None) -> Path:
         write_case_data(run, folder, states, [one.case_id for one in pictures.shown])
         drawn = drawing.result()
     index = folder / "index.html"
-    text = _index(run, folder, states, drawn, strips, pictures)
+    text = _index(run, folder, states, drawn, strips, pictures, nights)
     write_atomically(index, text.encode("utf-8", "replace"), durable=False)
     return index
 
@@ -180,6 +186,7 @@ def _index(
     drawn: charts.Drawn,
     strips: Mapping[str, str],
     pictures: FrontPictures,
+    nights: CaseNights | None,
 ) -> str:
     cards = front_page.make_cards(run)
     pictured = [card.finding for card in (*cards.open, *cards.quiet)]
@@ -189,8 +196,9 @@ def _index(
         make_environment(folder)
         .get_template("index.html.j2")
         .render(
-            styles=STYLES,
-            scripts=[*(f"static/{name}" for name in SCRIPTS), "data/words.js", "data/cases.js"],
+            styles=[*STYLES, *([case_nights.STYLE] if nights else [])],
+            scripts=list_scripts(has_nights=nights is not None),
+            history=find_page_url(nights, folder),
             suite=run.manifest.suite,
             manifest=run.manifest,
             metrics={name: metric.identity for name, metric in run.manifest.metrics.items()},
@@ -217,6 +225,15 @@ def _index(
             number_titles=_list_titles(run),
         )
     )
+
+
+def list_scripts(*, has_nights: bool) -> list[str]:
+    """The page's scripts, in the order in which they must run."""
+    names = [f"static/{name}" for name in SCRIPTS]
+    if has_nights:
+        place = names.index("static/list.js")
+        names[place:place] = [f"static/{case_nights.SCRIPT}", case_nights.DATA]
+    return [*names, "data/words.js", "data/cases.js"]
 
 
 def _list_models(run: Run) -> list[str]:

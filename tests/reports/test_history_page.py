@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from editproof.harness.history.flakiness import find_flaky
 from editproof.harness.history.trends import find_trends
-from editproof.harness.records.nights import SeriesTrend, Trends
+from editproof.harness.records.nights import PointPictures, SeriesTrend, Trends, WaivedFinding
+from editproof.harness.records.runs import blob_path
 from editproof.reports.common.trends import draw_sparkline, list_events
 from editproof.reports.html.history_page import encode_values, write_history_page
 from editproof.reports.terminal.trend_lines import list_trend_lines
@@ -26,10 +33,10 @@ def find(*series: list[float], **fields: object) -> Trends:
     return find_trends("made", table, find_flaky(edits("aabab")))
 
 
-def read_data(folder: Path) -> dict[str, list[dict[str, object]]]:
+def read_data(folder: Path) -> dict[str, Any]:
     """What the page's script is called with."""
     text = (folder / "data" / "history.js").read_text()
-    data: dict[str, list[dict[str, object]]] = json.loads(
+    data: dict[str, Any] = json.loads(
         text.removeprefix("editproof.showHistory(").removesuffix(");\n")
     )
     return data
@@ -87,6 +94,52 @@ def test_the_page_has_every_series_and_night(tmp_path: Path) -> None:
     text = page.read_text()
     assert "Worse than before" in text
     assert "../runs/made-3/report/index.html" in text
+
+
+def test_limits_follow_the_baseline_and_marks_name_it(tmp_path: Path) -> None:
+    waived = WaivedFinding(("f0",), ("ns",), "the fill is blurrier. Waived by ada")
+    nights = {number: night(number, baseline="a") for number in range(3)}
+    nights |= {number: night(number, baseline="b", waived=(waived,)) for number in (3, 4)}
+    table = table_of([0.0] * 5, nights=nights)
+    table.accepted[0] = [0, 0, 0, 0.5, 0.5]
+    write_history_page(find_trends("made", table), tmp_path, tmp_path)
+    data = read_data(tmp_path)
+    assert data["series"][0]["limits"] == [[1.0, 3], [1.5, 2]]
+    assert data["baselines"] == [3]
+    assert data["waivers"] == [
+        {"families": ["f0"], "models": ["ns"], "text": waived.text, "nights": [3, 5]}
+    ]
+
+
+def draw(folder: Path, run: str, grey: int) -> str:
+    """A picture of a run; its hash."""
+    pixels = np.full((64, 64, 3), 90, np.uint8)
+    pixels[20:30, 20:30] = grey
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    path = blob_path(folder / run, digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(buffer.getvalue())
+    return digest
+
+
+def test_a_change_point_has_pictures_that_stay(tmp_path: Path) -> None:
+    """They are there when the runs are gone."""
+    runs, page = tmp_path / "runs", tmp_path / "page"
+    shown = PointPictures("3", 42, draw(runs, "made-5", 90), draw(runs, "made-6", 200))
+    trends = find(STEP)
+    point = replace(trends.series[0].points[0], pictures=shown)
+    trends = replace(trends, series=(replace(trends.series[0], points=(point,)),))
+    for _ in range(2):
+        write_history_page(trends, page, runs)
+        [strip] = read_data(page)["series"][0]["strips"]
+        assert strip[1] == "scene 3, seed 42, from 2026-01-06 to 2026-01-07"
+        with Image.open(page / strip[0]) as picture:
+            assert picture.size == (440, 144)
+        shutil.rmtree(runs, ignore_errors=True)
+    write_history_page(trends, tmp_path / "new", runs)
+    assert "strips" not in read_data(tmp_path / "new")["series"][0]
 
 
 def test_the_calendar_says_how_each_night_ended(tmp_path: Path) -> None:

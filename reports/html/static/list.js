@@ -51,7 +51,9 @@
       if (column.key === "case") link.append(holders[at]);
       if (holders[at] !== cells[at]) cells[at].append(column.key === "case" ? link : holders[at]);
     });
-    return { node: el("div", { role: "row", class: "line" }, cells), cells, holders, link, index: -1 };
+    const nights = editproof.nights?.make();
+    if (nights) cells[columns.findIndex((column) => column.key === "status")].append(nights);
+    return { node: el("div", { role: "row", class: "line" }, cells), cells, holders, link, nights, index: -1 };
   }
 
   function fill(line, index) {
@@ -63,6 +65,7 @@
     node.dataset.index = index;
     node.setAttribute("aria-rowindex", index + 2);
     line.link.setAttribute("href", state.link({ ...state.get(), case: model.id(row) }));
+    editproof.nights?.fill(line.nights, model.id(row));
     columns.forEach((column, at) => {
       if (column.key === "picture") return strip.fill(holders[at], row);
       const value = column.value(row);

@@ -35,6 +35,7 @@ window.editproof = window.editproof || {};
       state,
       told.reason && !told.error ? el("p", { class: "v-reason" }, el("bdi", null, prose(told.reason))) : null,
       params.length ? el("dl", { class: "v-params" }, params) : null,
+      editproof.nights?.about(told.id) ?? null,
     ].filter(Boolean);
   }
 

@@ -30,15 +30,21 @@ def table_of(
     jods: Sequence[float] = (),
     nights: Mapping[int, Night] | None = None,
     made_of: Sequence[int] = (),
+    error: float = np.nan,
 ) -> SeriesTable:
-    """A table of these series, all of one length; the first is of the family `f0`."""
+    """A table of these series, all of one length; the first is of the family `f0`. `error`: of
+    every night, by its seeds.
+    """
     values = np.array(series, np.float64)
     shape = values.shape
     return SeriesTable(
         tuple((nights or {}).get(number, night(number)) for number in range(shape[1])),
         tuple((f"f{row}", "ns", "structure") for row in range(shape[0])),
         values,
+        np.full(shape, error),
+        np.full(shape, 10.0),
         np.tile(jods, (shape[0], 1)) if len(jods) else np.full(shape, np.nan),
+        np.full(shape, np.nan),
         np.tile(np.array(made_of or [1] * shape[1], np.int64), (shape[0], 1)),
     )
 

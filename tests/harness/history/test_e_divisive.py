@@ -14,7 +14,7 @@ from editproof.harness.history.e_divisive import (
     find_split,
 )
 from editproof.harness.history.e_divisive import (
-    test_by_welch as welch,
+    compare_means as welch,
 )
 
 Values = npt.NDArray[np.float64]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import msgspec
+import numpy as np
 import pytest
 
-from editproof.harness.history import night_tables
+from editproof.harness.history import night_tables, summarise
 from editproof.harness.history.flakiness import read_edits
-from editproof.harness.history.parts import PartFolder, PartObjects, PartStore
+from editproof.harness.history.parts import PartFolder, PartObjects, PartStore, list_old_parts
 from editproof.harness.history.series import read_series
 from editproof.harness.history.summarise import make_part
 from editproof.harness.records import runs
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.records.nights import NIGHT_SCHEMA
+from editproof.harness.records.nights import NIGHT_SCHEMA, Night
 from editproof.harness.records.runs import Run
 from editproof.harness.stores.places import find_url
 from tests.harness import made
@@ -206,4 +209,40 @@ def test_the_whole_night_stands_in_the_metadata() -> None:
 
     part = make_part(a_run(), "c0ffee")
     metadata = parquet.read_schema(io.BytesIO(part.data)).metadata
-    assert msgspec.json.decode(metadata[b"editproof"]) == msgspec.to_builtins(part.night)
+    assert msgspec.json.decode(metadata[b"editproof"], type=Night) == part.night
+
+
+def test_old_nights_go_and_the_newest_stays(store: PartStore) -> None:
+    keep(store, a_run(1), a_run(2), a_run(3))
+    names = store.list_parts("made")
+    day = datetime.fromisoformat("2026-01-02T12:00:00+00:00")
+    assert list_old_parts(names, day) == list(names[:2])
+    assert list_old_parts(names, day + timedelta(days=99)) == list(names[:2])
+    store.remove_parts("made", names[:2])
+    store.remove_parts("made", names[:2])
+    assert store.list_parts("made") == names[2:]
+
+
+def test_a_part_of_before_the_baseline_was_noted_is_read(
+    store: PartStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its column is not there."""
+    with monkeypatch.context() as old:
+        old.setattr(night_tables, "FLOATS", night_tables.FLOATS[:-1])
+        part = make_part(a_run(), "c0ffee")
+        store.write_part("made", part.name, part.data)
+    keep(store, a_run(2))
+    assert np.isnan(read_series(store, "made").accepted[:, 0]).all()
+
+
+def test_the_baseline_is_scored_as_the_night_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In margins, over the same numbers of the same cases; not where a case has no baseline."""
+    night, accepted = a_run(2, detail=12.5), a_run(1)
+    known = {record.case.id: record for record in accepted.records}
+    cases = SimpleNamespace(pairs=SimpleNamespace(ids={one: one for one in known}), get=known.get)
+    monkeypatch.setattr(summarise, "load_accepted_cases", lambda _: cases)
+    aspects, own = (summarise.summarise(run)["aspect"] for run in (night, accepted))
+    assert aspects["accepted"] == own["value"]
+    assert aspects["value"] != own["value"]
+    known.popitem()
+    assert np.isnan(summarise.summarise(night)["aspect"]["accepted"]).all()

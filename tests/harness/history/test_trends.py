@@ -46,6 +46,30 @@ def test_a_step_in_noise_is_found_where_it_is() -> None:
     assert trend.loss == pytest.approx(1, abs=0.1)
 
 
+def test_a_step_in_much_noise_is_found_after_three_nights_by_what_seeds_tell() -> None:
+    """Without them, it is not."""
+    series = [noise(33, 0.2, seed) for seed in range(20)]
+    series[0][30:] += 1
+    without, told = (find_trends("made", table_of(*series, error=error)) for error in (np.nan, 0.2))
+    assert not without.series[0].points
+    assert [one.night for one in told.series[0].points] == [30]
+    assert told.series[0].family == "f0"
+    assert not any(one.points or one.drifts for one in told.series[1:])
+
+
+def test_one_odd_night_is_no_change_whatever_seeds_tell() -> None:
+    series = [noise(33, 0.1, seed) for seed in range(20)]
+    series[0][31] += 3
+    assert not any(one.points for one in find_trends("made", table_of(*series, error=0.1)).series)
+
+
+def test_what_the_baseline_scored_is_kept() -> None:
+    table = table_of([0.0] * 3)
+    table.accepted[0, 1:] = 0.5
+    assert find_one(table).accepted == (None, 0.5, 0.5)
+    assert find_one(table_of([0.0] * 3)).accepted == ()
+
+
 def test_a_recovered_regression_is_kept() -> None:
     worse, better = find_one(table_of([0.0] * 5 + [1.0] * 3 + [0.0] * 5)).points
     assert (worse.night, worse.recovered) == (5, 8)

@@ -34,12 +34,15 @@ class FakeMlflow(FakeServer):
         super().__init__()
         self.experiments: dict[str, str] = {}
         self.runs: dict[str, dict[str, Any]] = {}
+        self.artifact_root = "mlflow-artifacts:"
+        self.artifacts: dict[str, bytes] = {}
         self._ids = count(1)
         self.on(f"GET {API}experiments/get-by-name", self._get_experiment)
         self.on(f"POST {API}experiments/create", self._create_experiment)
         self.on(f"POST {API}runs/create", self._create_run)
         self.on(f"POST {API}runs/log-batch", self._log_batch)
         self.on(f"POST {API}runs/update", self._update_run)
+        self.on("*", self._put_artifact)
 
     def _get_experiment(self, asked: Asked) -> Reply:
         name = asked.query["experiment_name"]
@@ -54,7 +57,14 @@ class FakeMlflow(FakeServer):
     def _create_run(self, asked: Asked) -> Reply:
         run_id = f"run{next(self._ids)}"
         self.runs[run_id] = {**asked.json, "params": {}, "metrics": {}}
-        return Reply.of_json({"run": {"info": {"run_id": run_id}}})
+        place = f"{self.artifact_root}/1/{run_id}/artifacts"
+        return Reply.of_json({"run": {"info": {"run_id": run_id, "artifact_uri": place}}})
+
+    def _put_artifact(self, asked: Asked) -> Reply:
+        if asked.method != "PUT":
+            return Reply(404)
+        self.artifacts[asked.path] = asked.body
+        return Reply.of_json({})
 
     def _log_batch(self, asked: Asked) -> Reply:
         if len(asked.json.get("params", [])) > 100 or len(asked.json.get("metrics", [])) > 1000:
@@ -136,6 +146,28 @@ def test_an_mlflow_run_has_params_scores_and_the_report(server: FakeMlflow) -> N
     tags = {one["key"]: one["value"] for one in run["tags"]}
     assert tags["editproof.report"] == "https://ci.example.com/one"
     assert tags["mlflow.note.content"] == "[The report](https://ci.example.com/one)"
+
+
+@pytest.mark.usefixtures("project")
+def test_the_report_and_the_verdict_are_artifacts(server: FakeMlflow) -> None:
+    """The report is one file, which opens without anything beside it."""
+    done = export("mlflow", "runs/one", "--url", server.url)
+    [run_id] = server.runs
+    place = f"/api/2.0/mlflow-artifacts/artifacts/1/{run_id}/artifacts"
+    assert set(server.artifacts) == {f"{place}/report.html", f"{place}/verdict.json"}
+    page = server.artifacts[f"{place}/report.html"].decode()
+    assert page.startswith("<!doctype html>")
+    assert 'src="static/' not in page
+    assert "was not uploaded" not in done.output
+
+
+@pytest.mark.usefixtures("project")
+def test_a_server_that_takes_no_artifacts_gets_the_rest(server: FakeMlflow) -> None:
+    server.artifact_root = "s3://bucket/mlflow"
+    done = export("mlflow", "runs/one", "--url", server.url)
+    assert "the report was not uploaded: the server takes none itself" in done.output
+    assert not server.artifacts
+    assert [run["status"] for run in server.runs.values()] == ["FINISHED"]
 
 
 @pytest.mark.usefixtures("project")
