@@ -45,7 +45,7 @@ def write_case_nights(nights: CaseNights, ids: Iterable[str], folder: Path) -> N
             case_id: "".join(letters[word] for word in endings) for case_id, endings in own.items()
         },
     }
-    write_atomically(folder / DATA, make_script("editproof.setNights", data))
+    write_atomically(folder / DATA, make_script("editproof.setNights", data), durable=False)
 
 
 def find_page_url(nights: CaseNights | None, folder: Path) -> str:
