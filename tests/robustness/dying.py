@@ -28,14 +28,14 @@ WRITES = ("write", "write_once", "create", "replace", "remove")
 
 
 def deaths(
-    action: Callable[[], object], restore: Callable[[], object]
+    action: Callable[[], object], restore: Callable[[], object], every: int = EVERY
 ) -> Iterator[tuple[int, str]]:
     """Let the action die at its steps, before and after; give which, once it is dead.
 
     `restore` brings back what the action starts from.
     """
-    for when, first in (("before", 0), ("after", EVERY // 2)):
-        for step in itertools.count(first, EVERY):
+    for when, first in (("before", 0), ("after", every // 2)):
+        for step in itertools.count(first, every):
             restore()
             if not _dies(action, step, when):
                 break

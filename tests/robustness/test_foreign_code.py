@@ -289,6 +289,7 @@ def test_pipelines_are_started_at_known_places_only() -> None:
         "harness/blame/repro.py",
         "harness/operations/probe.py",  # what the command line names
         "harness/operations/score.py",  # likewise, and finished pictures only
+        "harness/review/rerunning.py",
         "harness/running/pipeline_host.py",
         "harness/running/pipeline_process.py",
         "harness/running/runner.py",

@@ -24,7 +24,7 @@ def test_a_killed_removal_leaves_a_whole_run_or_none(in_memory: Path) -> None:
         make_run(runs / "old", days=99)
         make_run(runs / "new", days=1)
 
-    for _ in deaths(lambda: remove_run(runs / "old"), restore):
+    for _ in deaths(lambda: remove_run(runs / "old"), restore, every=1):
         found = {run.name for run in find_runs(runs, (), "baseline.json")}
         names.add(frozenset(found))
         if "old" in found:
