@@ -175,14 +175,14 @@ def test_every_column_sorts_both_ways(look: Look) -> None:
         head = page.locator(f'.head [data-key="{key}"]')
         if not head.is_visible():
             continue
-        head.locator("button").click()
+        head.locator("button:not(.what)").click()
         first, ways = listed(page), [head.get_attribute("aria-sort")]
         assert state(page)["sort"].lstrip("-") == key
-        head.locator("button").click()
+        head.locator("button:not(.what)").click()
         ways.append(head.get_attribute("aria-sort"))
         assert sorted(listed(page)) == sorted(first) == sorted(every)
         assert sorted(str(way) for way in ways) == ["ascending", "descending"]
-        head.locator("button").click()
+        head.locator("button:not(.what)").click()
         assert listed(page) == every
         assert "sort" not in state(page)
 
