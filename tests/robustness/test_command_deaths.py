@@ -193,7 +193,9 @@ def test_measure(
     """The run that is measured is only read; the new folder is removed and measured again."""
     first, _ = runs
     monkeypatch.setattr(
-        remeasuring, "_measure_edits", lambda source, config, made: iter(source.records)
+        remeasuring,
+        "_measure_edits",
+        lambda source, config, made: ((record,) for record in source.records),
     )
     folder = in_memory / "again"
     config = RunConfig(small, folder, False, 1, 60.0, None, NO_WEIGHTS)
