@@ -119,7 +119,7 @@ class PartBranch:
         return [(suite, name) for suite, _, name in split if suite and is_part_name(name)]
 
     def _fetch(self) -> str:
-        """Bring the branch here; the commit that it is at. Empty: there is no such branch."""
+        """Bring the branch here; the commit that it is at. Empty: the branch does not exist."""
         if self._has_remote():
             try:
                 known = run_git(self._folder, "ls-remote", REMOTE, f"refs/heads/{self._branch}")

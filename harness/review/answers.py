@@ -1,4 +1,4 @@
-"""Pictures that were made by hand at the desk and kept as one more right answer of their case.
+"""Pictures that were made by hand at the desk and kept as a further right answer of their case.
 
 Each is a run of one case in a folder of its own, measured as every other run is, so that it can be
 accepted as every other run is. `answer.json` beside its manifest says who kept it, and why.

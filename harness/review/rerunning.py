@@ -157,7 +157,7 @@ class Reruns:
         return rerun
 
     def keep(self, number: int, reason: str) -> Rerun:
-        """Keep an edit's picture as one more right answer: it is measured, and accepted when the
+        """Keep an edit's picture as a further right answer: it is measured, and accepted when the
         desk's decisions are applied. Raises UsageError where that can't be.
         """
         rerun = self.find(number)
@@ -220,7 +220,9 @@ class Reruns:
     def find_whole(self, number: int) -> Path:
         """The same, of an edit of the whole picture. Raises UsageError where it was a preview."""
         if self.find(number).question.small:
-            raise UsageError("a preview is no right answer. Run the whole picture first")
+            raise UsageError(
+                "a preview can't be kept as the right answer. Run the whole picture first"
+            )
         return self.find_picture(number)
 
     def close(self) -> None:

@@ -62,10 +62,10 @@ class StageReplica:
 
 
 def build(args: ServeArguments) -> Any:
-    """The application that Ray Serve deploys. Raises UsageError where there is no such stage."""
+    """The application that Ray Serve deploys. Raises UsageError where a stage is unknown."""
     names = [name for name, _ in STAGES]
     if unknown := sorted(set(args.stages) - set(names)):
-        raise UsageError(f"stages: there is no stage {unknown[0]!r}; there are: {', '.join(names)}")
+        raise UsageError(f"stages: {unknown[0]!r} is unknown; there are: {', '.join(names)}")
     replica: Any = serve.deployment(StageReplica)
     stages = {name: replica.options(name=name).bind(name) for name in args.stages}
 

@@ -214,7 +214,7 @@ def test_what_a_case_asks(opened: Opened) -> None:
 
 
 def test_edits_that_are_not_begun(opened: Opened) -> None:
-    """A body that makes no sense, and an edit that nobody asked for."""
+    """A body that can't be read, and an edit that nobody asked for."""
     for body in (
         {"case": 0, "settings": {"mask.dilate_px": float("nan")}},
         {"case": 0, "seed": -1},

@@ -166,7 +166,7 @@ def test_a_mask_and_settings(desk: Desk, start: Start) -> None:
     assert np.array_equal(image[DRAWN == 0], files.load(desk.find_input(number))[DRAWN == 0])
     assert "as large as the input" in wait_for(second).words
     assert wait_for(third).state == "done"
-    with pytest.raises(UsageError, match="a preview is no right answer"):
+    with pytest.raises(UsageError, match="a preview can't be kept as the right answer"):
         reruns.find_whole(third.id)
     with pytest.raises(UsageError, match="whole picture"):
         reruns.keep(third.id, "right")

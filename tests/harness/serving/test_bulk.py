@@ -159,7 +159,7 @@ def test_one_key_is_one_bulk(server: Server) -> None:
 def test_a_bulk_waits_behind_single_jobs_and_can_be_cancelled(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was made before stays; a bulk for which there is no room is 429."""
+    """What was made before stays; a bulk that does not fit is 429."""
     server = start(limits=Limits(jobs=4))
     with held_in_blend(monkeypatch) as arrived:
         bulk = ask(server, *SMOOTH).json()
