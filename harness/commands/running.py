@@ -417,7 +417,9 @@ def _advise_on_budgets(run: Run, place: str) -> str:
 
     verdict, suite = _read_verdict(run), run.manifest.suite.name
     failing = [finding for finding in verdict.findings if finding.fails]
-    if not failing or verdict.baseline or any(finding.rule != "budget" for finding in failing):
+    if not failing or verdict.invalid or verdict.baseline:
+        return ""
+    if any(finding.rule != "budget" for finding in failing):
         return ""
     if suite not in shipped_suites():
         return ""

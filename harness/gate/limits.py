@@ -57,12 +57,14 @@ def group_columns(run: Run) -> Groups:
 
 def judge_budgets(run: Run, groups: Groups) -> Iterable[Finding]:
     """One finding for each budget, and each family and model that it covers. Where nothing of a
-    narrowed suite has the number there is none: `left_out` says so.
+    narrowed suite has the number there is none: `left_out` says so. Nor is there one where cases
+    failed, since they may be those that have it: the verdict says that they failed.
     """
+    is_whole = not (run.manifest.is_partial or run.missing or _has_failures(run))
     for budget, row, grid, covered in _read_budgets(run, groups):
         for group, columns in covered.items():
             yield _judge_budget(run, budget, grid, row, group, columns)
-        if not covered and not run.manifest.is_partial:
+        if not covered and is_whole:
             yield make_unjudged_finding("budget", budget, "no case of this run has that number")
 
 
@@ -101,6 +103,10 @@ def _read_budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, Numbe
                 grid,
                 {group: columns for group, columns in there.items() if len(columns)},
             )
+
+
+def _has_failures(run: Run) -> bool:
+    return bool((run.ending_table.texts("error") != "").any())
 
 
 def _leave_failed_out(run: Run, groups: Groups) -> Groups:

@@ -18,7 +18,7 @@ from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.pairing import Pairing
 from editproof.harness.records.runs import Run
-from editproof.harness.records.wording import count_noun, name_case, name_few
+from editproof.harness.records.wording import count_noun, generalise_reason, name_case, name_few
 
 UNEDITED = NumberKey("unedited", "edit", "share")
 
@@ -88,11 +88,12 @@ def _list_failures(run: Run, failed: Sequence[Case]) -> str:
     """The cases that failed, those of one reason together."""
     by_reason: dict[str, list[Case]] = {}
     for case in failed:
-        by_reason.setdefault(run.endings[case.id].reason, []).append(case)
+        by_reason.setdefault(generalise_reason(run.endings[case.id].reason), []).append(case)
     return name_few(
         [
-            f"{name_case(first)}{f' and {len(more)} more' if more else ''}: {reason}"
-            for reason, (first, *more) in by_reason.items()
+            f"{name_case(first)}{f' and {len(more)} more' if more else ''}:"
+            f" {run.endings[first.id].reason}"
+            for first, *more in by_reason.values()
         ]
     )
 

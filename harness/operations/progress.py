@@ -4,7 +4,6 @@ with --quiet.
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from editproof.harness.gate.looks import Report as PairsReport
 from editproof.harness.records.cases import CaseError, CaseRecord
-from editproof.harness.records.wording import name_edit
+from editproof.harness.records.wording import generalise_reason, name_edit
 from editproof.harness.running.pipeline_process import DIED
 from editproof.harness.running.runner import SAYS_ALL
 from editproof.harness.running.runner import Progress as Report
@@ -105,13 +104,8 @@ def _showing_failures(say: Callable[[str], None]) -> Iterator[Show]:
 
 
 def _generalise(record: CaseRecord) -> str:
-    """Why a case failed, without what differs from case to case: numbers, and names of requests."""
     kind = record.error.kind if record.error else ""
-    return f"{kind} {re.sub(_VARYING, '#', record.reason)}"
-
-
-_VARYING = re.compile(r"\(request [^)]*\)|\b[0-9a-f]{8,}\b|(?<!answered )\b\d+(\.\d+)?")
-"""All but the status that a service answered with."""
+    return f"{kind} {generalise_reason(record.reason)}"
 
 
 def _make_plain_printer(console: Console) -> Callable[[str], None]:

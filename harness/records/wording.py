@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,15 @@ def name_edit(case: Case) -> str:
     spec = case.model.spec
     is_seedless = spec.startswith("outputs:") and "{seed}" not in spec
     return f"{case.scene} {case.model.name}" if is_seedless else name_case(case)
+
+
+def generalise_reason(reason: str) -> str:
+    """Why a case failed, without what differs from case to case: numbers, and names of requests."""
+    return _VARYING.sub("#", reason)
+
+
+_VARYING = re.compile(r"\(request [^)]*\)|\b[0-9a-f]{8,}\b|(?<!answered )\b\d+(\.\d+)?")
+"""All but the status that a service answered with."""
 
 
 def name_try(seed: int, repeat: int = 0) -> str:

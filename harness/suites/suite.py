@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +111,11 @@ def load_suite(name: str, folder: Path) -> Suite:
             raise UsageError(f"there is no suite file {path}")
     elif name in shipped_suites():
         path = SHIPPED / f"{name}.toml"
+    elif (folder / Path(name).expanduser() / "manifest.json").is_file():
+        raise UsageError(
+            f"{name} is a run, and not a suite. This continues it: editproof run --resume --out"
+            f" {shlex.quote(name)}"
+        )
     else:
         raise unknown_name_error("suite", name, [*shipped_suites(), "any .toml file of your own"])
     file = convert_shown(read_toml(path), SuiteFile, path)

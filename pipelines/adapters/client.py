@@ -34,6 +34,7 @@ from editproof.pipelines.adapters.circuit import Circuit
 from editproof.pipelines.adapters.errors import (
     AdapterError,
     AnswerError,
+    EditTimeoutError,
     ServiceError,
     ServiceGoneError,
 )
@@ -120,7 +121,8 @@ class Client:
         with turn as waited_s:
             self._deadline = time.monotonic() + self._fields.edit_timeout_s
             try:
-                yield waited_s
+                with self._circuit.watching_edit():
+                    yield waited_s
             finally:
                 self._deadline = float("inf")
 
@@ -170,7 +172,7 @@ class Client:
     def wait(self, seconds: float) -> None:
         """Wait within an edit. Raises ServiceError where its time is over."""
         if self._deadline - time.monotonic() <= seconds:
-            raise ServiceError(
+            raise EditTimeoutError(
                 f"{self._fields.address} has not finished the edit within"
                 f" {self._fields.edit_timeout_s:g} s (edit_timeout_s)"
             )
@@ -210,7 +212,7 @@ class Client:
         left_s = deadline - time.monotonic()
         timeout_s = min(self._fields.request_timeout_s, left_s)
         if timeout_s <= 0:
-            raise ServiceError(
+            raise EditTimeoutError(
                 f"{where} was not asked: the edit's {self._fields.edit_timeout_s:g} s are over"
                 " (edit_timeout_s)"
             )
@@ -226,7 +228,7 @@ class Client:
                 else f"before the edit's {self._fields.edit_timeout_s:g} s were over"
                 " (edit_timeout_s)"
             )
-            raise ServiceError(f"{where} did not answer {limit}") from error
+            raise EditTimeoutError(f"{where} did not answer {limit}") from error
         except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
             raise Busy(ServiceError(f"{where} broke off: {root_cause(error)}"), None) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -250,9 +252,9 @@ class Client:
             raise ServiceError(f"{said}{self._advise(answer)}", answer.body)
         after_s = read_retry_after_s(answer.headers.get("retry-after", ""))
         if after_s is not None and after_s >= left_s:
-            raise ServiceError(
-                f"{said}. It asks to wait {after_s:.0f} s, longer than the edit may take"
-                " (edit_timeout_s)"
+            raise EditTimeoutError(
+                f"{said}. It asks to wait {after_s:.0f} s, and {max(0.0, left_s):.0f} s are left of"
+                f" the {self._fields.edit_timeout_s:g} s that the edit may take (edit_timeout_s)"
             )
         raise Busy(ServiceError(said), after_s)
 

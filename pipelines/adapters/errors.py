@@ -16,8 +16,12 @@ class ServiceError(AdapterError):
         """What it answered; empty: nothing."""
 
 
+class EditTimeoutError(ServiceError):
+    """A service did not make an edit in the time that it may take."""
+
+
 class ServiceGoneError(AdapterError):
-    """A service refuses connections: it is not running, or not there."""
+    """A service refuses connections, or makes no edit in its time: it is not asked any more."""
 
 
 class AnswerError(AdapterError):

@@ -131,7 +131,8 @@ class ServerFields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fiel
     concurrency: int = 4
     """Edits that the service is asked for at a time, over all workers."""
     refused_limit: int = 3
-    """Refused connections in a row after which no more are tried for half a minute."""
+    """Refused connections, or edits that were not made in time, in a row, after which the service
+    is not asked for half a minute."""
     redirects: Literal["same host", "any", "none"] = "same host"
     """Where an answer may lead to."""
     header_hosts: tuple[str, ...] = ()

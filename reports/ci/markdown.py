@@ -232,7 +232,7 @@ def _count_more(count: int) -> list[str]:
 
 
 def _write_sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _count_bytes(text: str) -> int:

@@ -34,7 +34,7 @@ INVISIBLE = frozenset({Outcome.INVISIBLE, Outcome.UNCHANGED, Outcome.PASS})
 """Outcomes of what nobody can see, however many JOD were measured."""
 
 UNKNOWN = "how its pictures changed is not known"
-"""Of a run that could not be judged, or that an older version judged."""
+"""Of a run that an older version judged."""
 
 PICTURES = {
     Outcome.ERROR: "could not be judged",
@@ -246,7 +246,9 @@ def write_headline(verdict: Verdict) -> str:
 
 
 def sum_up(verdict: Verdict) -> str:
-    """What became of the pictures and how many findings there are, on one line."""
+    """What became of the pictures and how many findings there are, on one line; empty: the run
+    could not be judged, and nothing was found either.
+    """
     found = open_findings(verdict)
     failing = sum(finding.fails for finding in found)
     word = "preliminary" if verdict.preliminary else "provisional"
@@ -268,7 +270,8 @@ def sum_up(verdict: Verdict) -> str:
         and not verdict.invalid
     ):
         said += ["too few seeds to be sure"]
-    return "; ".join([*said, count_changed(verdict) or _describe_uncompared(verdict)])
+    pictures = count_changed(verdict) or ("" if verdict.invalid else _describe_uncompared(verdict))
+    return "; ".join([*said, *([pictures] if pictures else [])])
 
 
 def count_changed(verdict: Verdict) -> str:
@@ -414,7 +417,7 @@ def _count_more(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -
 
 
 def _describe_uncompared(verdict: Verdict) -> str:
-    if verdict.invalid or verdict.baseline:
+    if verdict.baseline:
         return UNKNOWN
     kept = "every budget and limit is kept" if verdict.exit_code is ExitCode.OK else ""
     none = "no picture was compared with an accepted one"

@@ -62,7 +62,7 @@ def list_verdict(verdict: Verdict) -> list[str]:
     """The verdict, and why, or what is better: one line or two."""
     why, better = explain_verdict(verdict), describe_improvement(verdict)
     return [
-        f"verdict: {write_headline(verdict)}: {sum_up(verdict)}",
+        ": ".join(filter(None, ("verdict", write_headline(verdict), sum_up(verdict)))),
         *([f"because: {why}"] if why else []),
         *([f"better:  {better}"] if better else []),
     ]

@@ -173,6 +173,23 @@ def test_cases_that_failed_for_one_reason_are_told_together() -> None:
     assert verdict.notes == ()
 
 
+def test_a_reason_is_one_whatever_name_the_request_had() -> None:
+    said = (f"answered 500 (request {name}): out of memory" for name in ("0123abcd", "4567cdef"))
+    run = run_of(
+        *(replace(failed(step), reason=one) for step, one in enumerate(said, 1)),
+        budgets=(BUDGET,),
+    )
+    assert "logo/1 ns seed 42 and 1 more: answered 500" in judge_beside(run, None).invalid[0]
+
+
+def test_a_budget_whose_cases_may_have_failed_is_not_said_to_fit_none() -> None:
+    """The verdict says that cases failed, and that is enough."""
+    nowhere = (replace(BUDGET, region="protect"),)
+    whole, part = (run_of(measured(35.0), *more, budgets=nowhere) for more in ((), (failed(2),)))
+    assert any("no case of this run has" in one for one in judge_beside(whole, None).invalid)
+    assert not any("no case of this run has" in one for one in judge_beside(part, None).invalid)
+
+
 def test_a_shipped_budget_that_the_accepted_run_is_past_is_waived() -> None:
     """Whoever accepted the pictures answers for them. All of them are one note."""
     budgets = list_shipped_budgets("quick")[:1]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.suite import load_suite, narrow_suite
 
 
@@ -17,3 +20,11 @@ def test_a_suite_of_which_families_or_models_are_left_out_is_narrowed() -> None:
     assert not narrow_suite(
         quick, families=families, models=[model.name for model in quick.models], seeds=[1]
     ).narrowed
+
+
+def test_a_run_in_place_of_a_suite_is_said_to_be_one(tmp_path: Path) -> None:
+    """With the command that continues it."""
+    (tmp_path / "runs/a b").mkdir(parents=True)
+    (tmp_path / "runs/a b/manifest.json").write_text("{}")
+    with pytest.raises(UsageError, match="is a run, and not a suite.*--resume --out 'runs/a b'"):
+        load_suite("runs/a b", tmp_path)

@@ -21,7 +21,12 @@ import trustme
 from editproof.pipelines.adapters.answers import root_cause
 from editproof.pipelines.adapters.circuit import Circuit
 from editproof.pipelines.adapters.client import Busy, Client, Patience
-from editproof.pipelines.adapters.errors import AnswerError, ServiceError, ServiceGoneError
+from editproof.pipelines.adapters.errors import (
+    AnswerError,
+    EditTimeoutError,
+    ServiceError,
+    ServiceGoneError,
+)
 from editproof.pipelines.adapters.fields import ServerFields
 from tests.pipelines.adapters.fake_proxy import FakeProxy
 from tests.pipelines.adapters.fake_server import Asked, FakeServer, Reply
@@ -77,7 +82,9 @@ def test_what_is_put_off_is_no_failed_attempt() -> None:
 
 def test_a_pause_beyond_the_edits_time_is_not_waited_for(server: FakeServer, make: Make) -> None:
     server.on("GET /a", Reply(429, b"slow down", headers={"Retry-After": "3600"}))
-    with pytest.raises(ServiceError, match=r"slow down. It asks to wait 3600 s, longer than"):
+    with pytest.raises(
+        ServiceError, match=r"slow down. It asks to wait 3600 s, and 270 s are left"
+    ):
         make().ask("GET", "/a")
     assert len(server.requests) == 1
 
@@ -225,6 +232,33 @@ def test_an_answer_closes_the_circuit() -> None:
     circuit.note_refusal()
     with pytest.raises(ServiceGoneError):
         circuit.check()
+
+
+def test_edits_out_of_time_open_the_circuit_too(server: FakeServer, make: Make) -> None:
+    server.on("GET /a", Reply(429, headers={"Retry-After": "1"}))
+    client = make(edit_timeout_s=0.2, refused_limit=2)
+    for _ in range(2):
+        with pytest.raises(EditTimeoutError, match="It asks to wait 1 s, and 0 s are left of the"):
+            ask_in_edit(client)
+    asked = len(server.requests)
+    with pytest.raises(ServiceGoneError, match="made none of the last 2 edits in time"):
+        ask_in_edit(client)
+    assert len(server.requests) == asked
+
+
+def test_an_edit_in_time_closes_the_circuit(server: FakeServer, make: Make) -> None:
+    client = make(edit_timeout_s=0.2, refused_limit=2)
+    for status in (429, 400, 429):
+        server.on("GET /a", Reply(status, headers={"Retry-After": "1"}))
+        with pytest.raises(ServiceError):
+            ask_in_edit(client)
+    server.on("GET /a", Reply(body=b"there"))
+    assert ask_in_edit(client) == b"there"
+
+
+def ask_in_edit(client: Client) -> bytes:
+    with client.edit():
+        return client.ask("GET", "/a").body
 
 
 def test_redirects_stay_with_the_host(server: FakeServer, make: Make) -> None:
