@@ -25,6 +25,7 @@ from editproof.harness.baselines.baseline_folder import (
 )
 from editproof.harness.baselines.folder_lock import Say, say_nothing
 from editproof.harness.baselines.index import Acceptance
+from editproof.harness.records.canaries import list_changed_services
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.endings import PICTURES
 from editproof.harness.records.errors import IncompleteError, UsageError, unknown_name_error
@@ -70,7 +71,7 @@ def accept(
     What was there can be had back.
 
     Raises IncompleteError on a run with missing or failed cases, since what was not measured can't
-    be held to later. Raises UsageError where `target` holds anything but a baseline, or one that
+    be held to later, and on one whose service changed meanwhile. Raises UsageError where `target` holds anything but a baseline, or one that
     does not fit, or where no reason is given to replace one.
     """
     request = request or AcceptRequest()
@@ -175,6 +176,8 @@ def _check_whole(run: Run) -> None:
             f" {len(run.missing)} are missing and {len(failed)} failed. Finish it with `editproof"
             " run --resume`, or fix the failing cases"
         )
+    for reason in list_changed_services(run.folder):
+        raise IncompleteError(f"{run.folder} can't become a baseline: {reason}")
 
 
 def _check_seen(target: Path, request: AcceptRequest) -> None:

@@ -156,7 +156,14 @@ CACHED_AT_ONCE = 100
 """Cases from the cache that are kept together."""
 
 SAYS_ALL = frozenset(
-    {"ContractError", "AdapterError", "AnswerError", "ServiceError", "ServiceGoneError"}
+    {
+        "ContractError",
+        "AdapterError",
+        "AnswerError",
+        "EditTimeoutError",
+        "ServiceError",
+        "ServiceGoneError",
+    }
 )
 """Kinds of errors on loading whose message says what to do, so that no traceback is kept."""
 

@@ -16,9 +16,10 @@ from editproof.harness.records.canaries import (
 from editproof.harness.records.cases import Case
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.suites import Model
-from editproof.harness.running.runner import _take_affordable
+from editproof.harness.running.runner import SAYS_ALL, _take_affordable
 from editproof.harness.running.worker import EditWork
 from editproof.pipelines import Capabilities
+from editproof.pipelines.adapters.errors import AdapterError
 from tests.harness.conftest import Command
 
 SUITE = """
@@ -124,3 +125,13 @@ def test_a_service_that_changes_meanwhile_is_noticed(
     assert all(note in [*verdict["notes"], *verdict["invalid"]] for note in notes)
     assert bool(reasons) == (state == "changed")
     assert all(reason in verdict["invalid"] for reason in reasons)
+    accepted = command("baseline", "accept", "run", "--to", "accepted")
+    assert accepted.returncode == (3 if reasons else 0)
+    assert all(reason in accepted.stderr for reason in reasons)
+
+
+def test_what_an_adapter_says_of_its_errors_is_said_alone() -> None:
+    """Without the name of their class, which says nothing to a person."""
+    kinds = {kind.__name__ for kind in AdapterError.__subclasses__()}
+    more = {kind.__name__ for one in AdapterError.__subclasses__() for kind in one.__subclasses__()}
+    assert {"AdapterError", *kinds, *more} <= SAYS_ALL

@@ -26,5 +26,5 @@ def test_a_run_in_place_of_a_suite_is_said_to_be_one(tmp_path: Path) -> None:
     """With the command that continues it."""
     (tmp_path / "runs/a b").mkdir(parents=True)
     (tmp_path / "runs/a b/manifest.json").write_text("{}")
-    with pytest.raises(UsageError, match="is a run, and not a suite.*--resume --out 'runs/a b'"):
+    with pytest.raises(UsageError, match=r"is a run, and not a suite.*--resume --out 'runs/a b'"):
         load_suite("runs/a b", tmp_path)

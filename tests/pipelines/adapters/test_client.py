@@ -82,9 +82,7 @@ def test_what_is_put_off_is_no_failed_attempt() -> None:
 
 def test_a_pause_beyond_the_edits_time_is_not_waited_for(server: FakeServer, make: Make) -> None:
     server.on("GET /a", Reply(429, b"slow down", headers={"Retry-After": "3600"}))
-    with pytest.raises(
-        ServiceError, match=r"slow down. It asks to wait 3600 s, and 270 s are left"
-    ):
+    with pytest.raises(ServiceError, match="It asks to wait 3600 s, and 270 s are left"):
         make().ask("GET", "/a")
     assert len(server.requests) == 1
 
