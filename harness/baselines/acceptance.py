@@ -71,8 +71,9 @@ def accept(
     What was there can be had back.
 
     Raises IncompleteError on a run with missing or failed cases, since what was not measured can't
-    be held to later, and on one whose service changed meanwhile. Raises UsageError where `target` holds anything but a baseline, or one that
-    does not fit, or where no reason is given to replace one.
+    be held to later, and on one whose service changed meanwhile. Raises UsageError where `target`
+    holds anything but a baseline, or one that does not fit, or where no reason is given to replace
+    one.
     """
     request = request or AcceptRequest()
     _check_whole(run)
