@@ -110,7 +110,8 @@ def _bench(name: str, vector: Vector, step: int, seed: int, metrics: Sequence[Me
 
 
 def _edited(task: Task, seed: int) -> Image:
-    pipeline = reference.build(**{"inpaint.model": "patch", "harmonise.grain": True})
+    settings: dict[str, str | bool] = {"inpaint.model": "patch", "harmonise.grain": True}
+    pipeline = reference.build(**settings)
     return as_delivered(require_part(pipeline(replace(task.request, seed=seed)).image))
 
 

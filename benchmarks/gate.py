@@ -282,7 +282,7 @@ def _encode(words: Sequence[str], at: npt.NDArray[np.intp]) -> pd.Categorical:
     import pandas as pd
 
     codes, known = pd.factorize(np.array(words, object))
-    return pd.Categorical.from_codes(codes[at], known)
+    return pd.Categorical.from_codes(codes[at], pd.Index(known))
 
 
 def _ended(cases: Sequence[Case], *, changed: bool) -> pd.DataFrame:

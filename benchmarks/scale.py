@@ -219,7 +219,7 @@ def _measure_index(cases: int) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory() as name:
         run = make_run(Path(name) / "run", FEW)
         index = write_report(run)
-        columns = make_columns(run, find_states(run))
+        columns = make_columns(run, find_states(run), {})
         times = cases // FEW
         known = {part: values * times for part, values in columns["columns"].items()}
         known["id"] = [f"{number:016x}" for number in range(FEW * times)]

@@ -217,10 +217,10 @@ def main() -> None:
     text = "\n".join(_page(results))
     sys.stdout.write(text)
     if not asked:
-        folder = PAGE.with_suffix("")
-        folder.mkdir(exist_ok=True)
+        pictures = PAGE.with_suffix("")
+        pictures.mkdir(exist_ok=True)
         for result in results:
-            result.picture.save(folder / f"{_slug(result.study)}.png", optimize=True)
+            result.picture.save(pictures / f"{_slug(result.study)}.png", optimize=True)
         PAGE.write_text(text, encoding="utf-8")
 
 

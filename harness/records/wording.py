@@ -27,6 +27,7 @@ TITLES: Mapping[str, str] = {
     "ms_ssim": "MS-SSIM",
     "flip": "FLIP",
     "cer": "CER",
+    "cvvdp": "ColorVideoVDP",
     "seconds": "Time of an edit",
     "memory": "Memory of an edit",
 }
