@@ -22,6 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from editproof.pipelines.adapters.fields import AdapterFields
+from editproof.pipelines.adapters.secrets import hide_given_secrets
 from editproof.pipelines.contract import ContractError, Pipeline
 from editproof.pipelines.field_errors import explain_invalid, suggest
 
@@ -96,7 +97,8 @@ def find_adapter(text: str) -> NamedAdapter | None:
             f"{text!r} does not say what the adapter {name} is pointed at. Write"
             f" {SHORT_FORMS[name]}"
         )
-    return _named(name, _read_target(name, target, text), text)
+    shown = hide_given_secrets(text)
+    return _named(name, _read_target(name, target, shown), shown)
 
 
 def name_table(table: Mapping[str, Any], where: str) -> NamedAdapter:
@@ -141,7 +143,7 @@ def _say_where_it_belongs(said: str, kind: type[AdapterFields]) -> str:
         return ""
     stop = "" if said.endswith("?") else "."
     return (
-        f"{stop} What is sent to the server as it is belongs into `{kind.PASSED_ON}`:"
+        f"{stop} What is sent to the server as it is goes into `{kind.PASSED_ON}`:"
         f" {kind.PASSED_ON}.{unknown[1]}=VALUE"
     )
 

@@ -44,6 +44,17 @@ def _is_secret(name: str, value: str) -> bool:
     return bool(value and _SECRET_NAME.search(name) and not _REFERENCE.search(value))
 
 
+def hide_given_secrets(text: str) -> str:
+    """A pipeline's name as a message may show it: without the secrets that were written into it."""
+    return _GIVEN.sub(
+        lambda found: f"{found[1]}{found[2]}…" if _is_secret(found[1], found[3]) else found[0], text
+    )
+
+
+_GIVEN = re.compile(r'([\w.-]+)(=|"\s*:\s*")([^&"]+)')
+"""A field and its value, as `NAME=VALUE` or as `"NAME": "VALUE"`."""
+
+
 def check_headers(headers: Mapping[str, str], where: str = "header") -> None:
     """Raise ValueError where a header seems to hold a secret itself, or can't be sent."""
     check_no_secrets(headers, where)

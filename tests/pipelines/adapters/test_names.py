@@ -21,8 +21,8 @@ WRONG = {
     "iopaint:127.0.0.1:8471": "must be a URL that starts with http://",
     "iopaint": "Write iopaint:URL",
     "comfyui:": "Write comfyui:WORKFLOW.json?server=URL",
-    f"iopaint:{URL}?sd_steps=3": "belongs into `config`: config.sd_steps=VALUE",
-    f"openai:{URL}?steps=3": "belongs into `extra`: extra.steps=VALUE",
+    f"iopaint:{URL}?sd_steps=3": "goes into `config`: config.sd_steps=VALUE",
+    f"openai:{URL}?steps=3": "goes into `extra`: extra.steps=VALUE",
     f"iopaint:{URL}?atempts=3": "Did you mean `attempts`? What is sent",
     f'http:{{"url": "{URL}", "json": {{"a": "{{imge}}"}}}}': "a brace. Did you mean `image`?",
 }
@@ -42,3 +42,17 @@ def test_a_table_without_adapter_says_so() -> None:
     assert str(caught.value).startswith(
         "pipelines.x: the field `adapter` is missing. There are cmd"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "openai:{url}?header.Authorization=Bearer s3cr3t-of-mine&quality=high",
+        'openai:{{"url": "{url}", "header": {{"X-API-Key": "s3cr3t-of-mine"}}}}',
+        "http:{url}/edit?fields.api_key=s3cr3t-of-mine&fields.prompt=a",
+    ],
+)
+def test_a_secret_that_was_written_into_a_name_is_not_said_again(text: str) -> None:
+    with pytest.raises(ContractError, match="secret itself|no field `fields`") as caught:
+        parse(text.format(url=URL))
+    assert "s3cr3t" not in str(caught.value)
