@@ -103,15 +103,11 @@ def explain_nothing_judged(run: Run, noise: NoiseFloor, *, has_baseline: bool) -
     suite = run.manifest.suite
     own = suite.default_margins and any(metric.margins for metric in run.manifest.metrics.values())
     if (suite.margins or own or noise.floors) and not has_baseline:
-        remedy = (
+        return (
             "there is no baseline yet. If this run is good, `editproof baseline accept` makes it"
             " the baseline"
         )
-    else:
-        remedy = (
-            "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
-        )
-    return f"nothing was judged: {remedy}"
+    return "the suite has no rules. Write [[budgets]] or [[margins]] into it, or name a noise file"
 
 
 def of_comparison(

@@ -105,7 +105,7 @@ def test_a_narrowed_run_with_nothing_left_to_judge_is_no_pass() -> None:
     )
     verdict = judge_beside(narrowed, None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
-    assert "nothing was judged" in verdict.invalid[0]
+    assert "the suite has no rules" in verdict.invalid[0]
 
 
 def test_a_suite_that_only_a_baseline_can_judge_says_so() -> None:
@@ -131,7 +131,7 @@ def test_both_kinds_of_limit_bite(limit: Budget) -> None:
     ("run", "part"),
     [
         (run_of(budgets=(BUDGET,)), "no cases"),
-        (run_of(measured(35.0)), "nothing was judged"),
+        (run_of(measured(35.0)), "the suite has no rules"),
         (
             run_of(measured(35.0), failed(2), budgets=(BUDGET,)),
             "1 of 2 cases failed (logo/2 ns seed 42: by design)",

@@ -124,7 +124,7 @@ def test_a_night_tells_once_and_keeps_no_secret(project: Path, server: FakeServe
     assert (first.exit_code, again.exit_code) == (3, 3)
     [asked] = server.requests
     assert asked.json["message"].startswith(
-        "made could not be judged: nothing was judged: there is"
+        "made could not be judged: there is"
     )
     assert asked.json["type"] == "warning"
     kept = [path.read_bytes() for path in project.rglob("*") if path.is_file()]
