@@ -154,25 +154,25 @@ def _grounds() -> Iterator[tuple[str, Image]]:
 
 def _page(tried: list[Tried]) -> Iterator[str]:
     yield "# What can be seen\n"
-    yield "The gate asks of every picture that changed whether anybody can see the change."
+    yield "For every picture that changed, the gate asks whether anybody can see the change."
     yield (
         "ColorVideoVDP (Mantiuk et al. 2024) predicts that from the display and the viewing"
         " distance."
     )
     yield "Its unit is the JOD: at a loss of 1 JOD, 75 % of people prefer the other picture.\n"
-    yield "A change counts as visible where one of three limits is reached:\n"
+    yield "A change counts as visible if it reaches one of three limits:\n"
     yield f"- {WHOLE_JOD} JOD over the whole picture;"
     yield f"- {WORST_JOD} JOD in one window of 64×64 px, so that a small place cannot hide;"
     yield f"- ΔE00 {SHIFT_DE00:g} between the mean colours of such a window."
     yield "  ColorVideoVDP looks for contrasts, and hardly sees that everything got lighter.\n"
-    yield "The limits lie between changes that nobody sees and changes that one does."
-    yield "Plain grey is where most is seen: there a patch darker by one level is just above them."
+    yield "The limits are between changes that nobody sees and changes that people see."
+    yield "Most can be seen on plain grey: there, a patch darker by one level is just above them."
     yield (
         "The tables show them, on plain grey and on three photographs, for the display"
         " `standard_4k`."
     )
     yield "Each cell shows JOD over the whole picture, JOD in the worst window, and ΔE00."
-    yield "Visible ones are bold."
+    yield "Visible changes are bold."
     yield "`python -m benchmarks.visibility` measures them.\n"
     for kind in KINDS:
         yield f"### {kind.name[0].upper()}{kind.name[1:]}\n"
@@ -183,8 +183,8 @@ def _page(tried: list[Tried]) -> Iterator[str]:
             yield f"| {strength:g} | {' | '.join(cells)} |"
         yield ""
     yield "## How far apart pictures are that nobody can tell apart\n"
-    yield "What metrics say of the changes above, on photographs."
-    yield "Invisible are those that nobody can see."
+    yield "The table shows what metrics say about the changes above, on photographs."
+    yield "A change is invisible if nobody can see it."
     yield "The gate counts a number beyond its metric's limit as the limit."
     yield "So a PSNR that falls from 60 to 56 dB is no loss.\n"
     yield "| metric | invisible: median, worst tenth | visible: median, best tenth | limit |"
