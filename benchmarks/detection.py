@@ -142,7 +142,7 @@ def _page(
     photographs: Sequence[Bench], sheets: Sequence[Bench], metrics: Sequence[Metric]
 ) -> Iterator[str]:
     yield "# Which faults the measurements make visible\n"
-    yield "Made by `python -m benchmarks.detection`; how, and by which rule, is said at its top.\n"
+    yield "Made by `python -m benchmarks.detection`, whose first lines give the rule.\n"
     alarms = [
         bool(_shown(bench.numbers, rerun))
         for bench in (*photographs, *sheets)
@@ -150,7 +150,7 @@ def _page(
     ]
     yield (
         f"{len(photographs)} photographs, {len(photographs[0].numbers[0])} statistics, {SEEDS}"
-        f" seeds. Clean reruns on other seeds that the rule takes for a fault: {sum(alarms)} of"
+        f" seeds. Clean reruns on other seeds in which the rule finds a fault: {sum(alarms)} of"
         f" {len(alarms)}.\n"
     )
     yield (

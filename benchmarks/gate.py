@@ -82,12 +82,12 @@ def main() -> None:
             rows.append(_row(size, Path(folder)))
             sys.stdout.write(rows[-1] + "\n")
     about = (
-        "A run against a baseline of the same size, every measurement of a night a case, on one"
-        " core, start-up included. A tenth of the pictures changed visibly, and how visibly is"
-        " known from the run. Numbers are drawn at random; of the run folder only the tables are"
-        " made, and the journal, which the gate does not read where they are up to date, is left"
-        " out. Others shared the machine's two cores: processor time is what an idle one takes."
-        " `python -m benchmarks.gate` measures it."
+        "The gate judges a run against a baseline of the same size, on one core, start-up included."
+        " A case has all the numbers of a night, drawn at random. A tenth of the pictures changed"
+        " visibly, and the run says how visibly. The run folder has tables and no journal: the gate"
+        " reads no journal if the tables are up to date. Other processes shared the machine's two"
+        " cores, so processor time is what an idle machine takes. `python -m benchmarks.gate`"
+        " measures it."
     )
     heading = (
         "| cases | numbers | findings | processor time, s | wall time, s | may take, s | peak"

@@ -226,23 +226,23 @@ def write_page(
         ),
     ]
     table = "\n".join(f"| {what} | {found} | {wanted} |" for what, found, wanted in rows)
-    worst = f" Those missed have a noise of {missed[0]:.3f} or more." if missed else ""
+    worst = f" The missed ones have a noise of {missed[0]:.3f} or more." if missed else ""
     return f"""# What the history finds
 
 Measured by `python -m benchmarks.history`: {HISTORIES} histories of {SERIES} series each, of which
-one changes after {BEFORE} nights. Clean histories are looked at every {LOOK_EVERY}th night.
+one changes after {BEFORE} nights. Clean histories are examined every {LOOK_EVERY}th night.
 
-The rules were chosen on other random numbers; those from seed {FIRST_SEED:,} on were first used for
-this page. A set from seed 7,000,000 came before it. It showed 2 false alarms in 19 clean histories,
-looked at every night. So what seeds tell now counts no more than their own degrees of freedom.
+We chose the rules on other random numbers, and first used those from seed {FIRST_SEED:,} on for
+this page. An earlier set, from seed 7,000,000 on, showed 2 false alarms in 19 clean histories,
+examined every night. So what seeds say now counts no more than their own degrees of freedom.
 
-| | measured | asked for |
+| | measured | goal |
 |---|---|---|
 {table}
 
 The noise is that of the model `{", ".join(noise["models"])}` in {cases} cases, as if a night drew
-fresh seeds for {PICTURES} pictures a series. From night to night, in margins: {quantiles}
-(median, 90 %, most of {len(spreads)} series).{worst} With the suite's own seeds its nights are
+fresh seeds for {PICTURES} pictures a series. From night to night, it is, in margins, {quantiles}
+(median, 90 %, most of {len(spreads)} series).{worst} With the suite's own seeds, its nights are
 bit-equal.
 
 False discovery rate {FALSE_DISCOVERY:g}, least size {LEAST_SIZE:g} margins, limit of the sum

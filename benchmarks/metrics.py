@@ -106,7 +106,10 @@ def comparison(weights: LpipsWeights, rounds: int) -> Iterator[str]:
     times, values = race(
         entries, over, rounds, time.process_time if count == 1 else time.perf_counter
     )
-    yield from (f"## One more candidate, 512×512, {count} thread{'s' if count > 1 else ''}, ms", "")
+    yield from (
+        f"## Measuring one picture, 512×512, {count} thread{'s' if count > 1 else ''}, ms",
+        "",
+    )
     yield from _table(entries, times)
     if count > 1:
         return
@@ -194,7 +197,7 @@ def every_metric(weights: LpipsWeights, rounds: int) -> Iterator[str]:
     )
     left_out = f"without {', '.join(SLOW)} and LPIPS' other networks"
     yield f"| all together, {left_out} | {prepare_ms:.0f} | **{measure_ms:.0f}** |"
-    yield from ("", "Together they share what they make of a picture: its luma, its Lab.", "")
+    yield from ("", "Measured together, the metrics share a picture's luma and Lab.", "")
 
 
 def _times(metrics: Sequence[Metric], pair: Pair, rounds: int) -> tuple[float, float]:
@@ -279,8 +282,8 @@ def machine() -> Iterator[str]:
     yield ", ".join(f"{name} {version(name)}" for name in found) + "."
     load = os.getloadavg()[0]
     yield (
-        f"Load average when it began: {load:.1f}. In one thread, times are the processor's; in two"
-        " they are the clock's, and say little where fewer cores were idle."
+        f"Load average at the start: {load:.1f}. With one thread, times are processor time. With"
+        " two, they are wall time, and mean little if fewer cores were idle."
     )
 
 
@@ -305,8 +308,8 @@ def page(rounds: int) -> Iterator[str]:
         "## A worker's memory",
         "",
         (
-            f"All metrics of that sum, in a process of its own that holds {SCENES_KEPT} prepared"
-            " scenes, as a worker does:"
+            f"All metrics of that sum run in a process of their own. Like a worker, it holds"
+            f" {SCENES_KEPT} prepared scenes."
         ),
         "",
     )

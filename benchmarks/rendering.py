@@ -125,12 +125,12 @@ def report(plain: Sequence[Rung], kept: Sequence[Rung]) -> str:
         f"Written by `python -m benchmarks.rendering`. {_machine()}",
         "",
         (
-            "Milliseconds of CPU time for one scene by its output size, in one thread, medians of"
-            f" {RENDERS} seeds; `×2` is the"
+            "The table shows milliseconds of CPU time for one scene by its output size, in one"
+            f" thread, as medians of {RENDERS} seeds."
         ),
-        f"scale. *Kept*: freed memory stays with the process (`{settings}`).",
+        f"`×2` is the scale. *Kept*: freed memory stays with the process (`{settings}`).",
         "",
-        *_summary("As it comes", plain),
+        *_summary("By default", plain),
         *_summary("Memory kept", kept),
         *_peaks(plain),
         "",

@@ -188,11 +188,11 @@ def _page(
     table = "\n".join(f"| {what} | {found} | {wanted} |" for what, found, wanted in rows)
     parts = ", ".join(f"{name} {bytes_ / MB:.2f} MB" for name, bytes_ in loaded.items())
     return (
-        f"# The report at {CASES:,} cases\n\nMeasured by `python -m benchmarks.report` on two cores"
-        f" that others shared (load {load:.1f}), in headless Chromium without a GPU, opened from"
-        f" the disk: {CASES:,} synthetic cases with all shipped metrics, 20 families, 5"
-        f" models.\n\n| | measured | asked for |\n|---|---|---|\n{table}\n\nLoaded at first:"
-        f" {parts}.\n"
+        f"# The report at {CASES:,} cases\n\nThe report has {CASES:,} synthetic cases with all"
+        " shipped metrics, 20 families and 5 models. It was opened from the disk, in headless"
+        " Chromium without a GPU. `python -m benchmarks.report` measured it on two cores that"
+        f" others shared (load {load:.1f}).\n\n| | measured | goal |\n|---|---|---|\n"
+        f"{table}\n\nLoaded at first: {parts}.\n"
     )
 
 

@@ -115,8 +115,8 @@ def _tabulate_directions(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         "Not every planted fault does harm: some bring a scene nearer to the right answer.\n"
         "So each visible fault and repair is sorted by its direction, as ColorVideoVDP measures"
         " it.\n"
-        "A direction is clear if its pictures' steps towards or away from the right answer add up"
-        " to at least half of its most visible change.\n"
+        "Each picture is a step towards the right answer or away from it.\n"
+        "A direction is clear if the steps add up to at least half of the most visible change.\n"
     )
     yield "| direction | trials | should | fail the build | called improved |"
     yield "|---|---:|---|---:|---:|"
@@ -141,7 +141,7 @@ def _tabulate_models(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     yield "## By model\n"
     yield (
         "A switched run compares one model with another under one name.\n"
-        "Its fault or repair is planted in addition.\n"
+        "It also has a planted fault or repair.\n"
     )
     found = [kind for kind in MODEL_KINDS if any(one.model_kind == kind for one in outcomes)]
     yield f"| trials | {' | '.join(found)} |"
@@ -186,7 +186,7 @@ def _tabulate_reruns(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     yield "## Clean reruns\n"
     yield (
         "Reruns on other seeds are compared with the suite's own run.\n"
-        "Most are compared with another rerun as well, since one baseline may happen to be easy.\n"
+        "Most are also compared with another rerun, since one baseline may happen to be easy.\n"
     )
     yield "| rerun | false alarms | 95 % interval |"
     yield "|---|---:|---:|"
@@ -264,8 +264,8 @@ def _tabulate_gates(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         yield f"| {name} | {about.get(name, '')} | " + " | ".join(map(str, cells)) + " |"
         if rates.errors:
             errors.append(
-                f"- {name} raised in {rates.errors} trials, which count in no rate. First:"
-                f" {rates.error}"
+                f"- {name} raised an error in {rates.errors} trials, which count in no rate. The"
+                f" first was: {rates.error}"
             )
     yield ""
     yield from [*errors, *([f"- {explain_missing_gate()}."] if explain_missing_gate() else [])]

@@ -289,7 +289,7 @@ def _format_change(evidence: Evidence | None) -> str:
         return ""
     measure = format_measure(evidence.metric, evidence.stat, evidence.region)
     before, after = number(evidence.before, evidence.unit), number(evidence.after, evidence.unit)
-    return f"; {measure} went from {before} to {after}"
+    return f". {measure} went from {before} to {after}"
 
 
 def judge_case(cause: Cause, scored: Scored) -> Outcome:
@@ -310,12 +310,12 @@ def make_unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Fin
     advice = "Look at the pictures"
     chance = f"It may be chance, p {scored.p or 1.0:.2g}"
     if not unproved.is_noise_known:
-        chance = "It may be chance: one picture a scene does not show how much seeds differ"
+        chance = "It may be chance: one picture of a scene does not show how much seeds differ"
         advice = "Accept a run with 3 seeds, or --repeat 3"
     elif unproved.seeds_needed:
         advice = (
-            f"About {unproved.seeds_needed} seeds a scene would tell, on both sides; meanwhile look"
-            " at the pictures"
+            f"About {unproved.seeds_needed} seeds for each scene, on both sides, would show"
+            " whether it is. Until then, look at the pictures"
         )
     finding = Finding(
         rule="picture",

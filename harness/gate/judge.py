@@ -372,9 +372,9 @@ def _list_unknown_noise(scored: Iterable[Scored]) -> Iterable[str]:
     models = [one.scene.model for one in scored if one.scene.mode == "seeds" and one.p is None]
     for model in dict.fromkeys(models):
         yield (
-            f"{model} has one picture a scene, which does not show how much seeds differ: what got"
-            " better or worse can't be said. Accept a run with 3 seeds, or --repeat 3; where seeds"
-            " do not matter, set `stochastic = false`"
+            f"{model} has one picture of each scene, which does not show how much seeds differ. So"
+            " the gate can't say what got better or worse. Accept a run with 3 seeds, or"
+            " --repeat 3. If seeds do not matter, set `stochastic = false`"
         )
 
 

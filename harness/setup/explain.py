@@ -37,20 +37,31 @@ INTRODUCTION = f"""# Measurements
 
 `editproof explain --page docs/measurements.md` writes this page.
 
-Every metric is measured over each region that it names.
-The regions are `all`, `edit` (what had to go), `ring` (around it), `keep` (what had to stay),
-`protect` (fine features), `seams` (borders of tiles) and `border` (the outer rim).
-`worst` is the worst 64×64 window, with its place.
+Every metric is measured over each region that it names:
 
-Each picture shows three things: the right answer, the same with a planted fault, and where the
-metric sees the fault.
-A metric without a map shows where the two pictures differ.
-The fault has {STRONGER:g} times the strength that must never pass unseen.
+- `all`: the whole picture
+- `edit`: what had to go
+- `ring`: around the edit
+- `keep`: what had to stay
+- `protect`: fine features that had to stay
+- `seams`: along the borders of tiles
+- `border`: the outer rim
+
+`worst` is the worst 64×64 window, with its place.
+*expected* is the right answer, and *actual* is the picture that is measured.
+
+A *margin* is how much worse than the accepted number a number may get before it counts.
+A suite can set other margins.
+
+Each metric has three pictures: the right answer, the same picture with a planted fault, and a map
+of where the metric sees the fault.
+If a metric has no map, the third picture shows where the other two differ.
+The fault has {STRONGER:g} times the strength that a metric must always see.
 """
 BETTER = {
     "higher": "higher is better",
     "lower": "lower is better",
-    "zero": "0 is best; the sign says which way",
+    "zero": "0 is best, and the sign is the direction",
 }
 
 
@@ -63,32 +74,32 @@ def explain_all_metrics(weights: LpipsWeights) -> Iterator[tuple[Metric, list[st
 
 def explain_metric(metric: Metric) -> list[str]:
     """What a metric is, in a few paragraphs of plain Markdown."""
-    low, high = metric.range
-    unit = f" {metric.unit}" if metric.unit else ""
-    facts = [
-        f"aspect: {metric.aspect}",
-        f"{BETTER[metric.better]}, {low:g} to {high:g}{unit}",
-        f"statistics: {', '.join(metric.stats)}",
-        *(f"{stat} in {metric.unit_of(stat) or 'shares of 1'}" for stat in metric.units),
-        f"regions: {', '.join(metric.regions)}",
-        f"needs: {', '.join(metric.needs) or 'nothing but the picture'}",
-        f"version {metric.version}",
-    ]
-    margins = ", ".join(
-        f"{stat} {margin:g} {metric.unit_of(stat)}".rstrip()
-        for stat, margin in metric.margins.items()
-    )
     return [
         f"**Sees.** {metric.sees}",
         f"**Misses.** {metric.misses}",
         f"**Formula.** {metric.formula}",
         f"**Source.** {metric.source}",
-        "; ".join(facts) + ".",
-        (
-            "Margins, where a suite writes none, of how much worse than the accepted one it may"
-            f" get: {margins or 'none'}."
-        ),
+        "\n".join(f"- {fact}" for fact in _list_facts(metric)),
         *_explain_unseen(metric),
+    ]
+
+
+def _list_facts(metric: Metric) -> list[str]:
+    """What can be said of a metric in a word or a number each."""
+    low, high = metric.range
+    units = [f"{stat} is in {metric.unit_of(stat) or 'shares of 1'}" for stat in metric.units]
+    margins = [
+        f"{stat} {margin:g} {metric.unit_of(stat)}".rstrip()
+        for stat, margin in metric.margins.items()
+    ]
+    return [
+        f"Aspect: {metric.aspect}",
+        f"Range: {low:g} to {high:g} {metric.unit}".rstrip() + f"; {BETTER[metric.better]}",
+        "; ".join([f"Statistics: {', '.join(metric.stats)}", *units]),
+        f"Margins: {', '.join(margins) or 'none'}",
+        f"Regions: {', '.join(metric.regions)}",
+        f"Needs: {', '.join(metric.needs) or 'nothing but the picture'}",
+        f"Version: {metric.version}",
     ]
 
 
@@ -96,9 +107,14 @@ def _explain_unseen(metric: Metric) -> list[str]:
     """What nobody can tell apart, where there is such a value."""
     if metric.unseen is None:
         return []
-    beyond = "above" if metric.better == "higher" else "below"
+    beyond, further = ("above", "higher") if metric.better == "higher" else ("below", "lower")
     value = f"{metric.unseen:g} {metric.unit}".rstrip()
-    return [f"Nobody sees a difference {beyond} {value}: the gate takes values beyond it for it."]
+    return [
+        (
+            f"Nobody can see a difference {beyond} {value}, so the gate counts {further} values as"
+            f" {value}."
+        )
+    ]
 
 
 def write_page(page: Path, weights: LpipsWeights) -> Path:
@@ -154,8 +170,9 @@ def draw_example(metric: Metric) -> tuple[Pil.Image, str] | None:
         else _map_harm(metric, metric.map(prepared, strong))
     )
     caption = (
-        f"{fault.name}: {fault.about}. {metric.name} {stat} in {region}: {numbers[0]} without it,"
-        f" {numbers[1]} at {fault.nominal:g} {fault.unit}, {numbers[2]} at {STRONGER:g} times that"
+        f"{fault.name}: {fault.about}. Without the fault, {metric.name} {stat} in {region} is"
+        f" {numbers[0]}. At a strength of {fault.nominal:g} ({fault.unit}), it is {numbers[1]}, and"
+        f" at {STRONGER:g} times that, {numbers[2]}."
     )
     return _join_pictures([right, strong, _colour_heat(where)]), caption
 

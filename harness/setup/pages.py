@@ -11,7 +11,7 @@ COLUMNS = 100
 _LEAD = re.compile(r"(?: *(?:- |\d+\. )| *)")
 """What a line begins with: its indent, and the mark of a list entry."""
 
-_SENTENCE_END = re.compile(r"(?<=[.?!])(?<!e\.g\.)(?<!i\.e\.)\s+")
+_SENTENCE_END = re.compile(r"(?<=[.?!])(?<!e\.g\.)(?<!i\.e\.)(?<!et al\.)(?<!eq\.)\s+")
 
 
 def wrap_sentences(text: str, *, indent: str = "") -> str:

@@ -254,8 +254,8 @@ VECTOR = Vector(
         " nearby patches knows that place."
     ),
     damage=(
-        "lines that end, bend or miss each other in the hole, a ghost in the subject's shape, or a"
-        " new object in its place"
+        "lines that end, bend or miss each other in the hole, the subject's shape as a"
+        " ghost, or a new object there"
     ),
     units={
         "subject": "what must go: bird, cone or person",

@@ -151,13 +151,13 @@ BANDING = Metric(
     range=(0.0, 29.0),
     stats=("mean", "worst"),
     source=(
-        "Own method: false contours, measured as steps between flat runs where the right answer"
-        " is smooth, after Tu, Lin, Wang, Adsumilli & Bovik 2020 (BBAND)"
+        "Our own method, after Tu, Lin, Wang, Adsumilli & Bovik 2020 (BBAND). It measures"
+        " false contours as steps between flat runs where the right answer is smooth"
     ),
     formula=(
-        "sqrt(mean(step^2)) over smooth places of expected; a step is 3 to 20 8-bit levels"
-        " between two runs of 3 equal pixels, in rows and in columns; minus the expected picture's"
-        " own steps"
+        "sqrt(mean(step^2)) over smooth places of expected, minus the expected picture's"
+        " own steps. A step is 3 to 20 8-bit levels between two runs of 3 equal pixels, in"
+        " rows and in columns"
     ),
     sees=(
         "Skies and gradients that show steps: too few bits, a palette, a stretched tone curve."

@@ -94,9 +94,9 @@ CHROMA_RATIO = Metric(
         " took on a tint (positive)."
     ),
     misses=(
-        "Whether the colour is right: a rotated hue keeps its chroma (see hue_offset, delta_e00)."
-        " Noise adds chroma of its own: 2 % of noise makes a colour photograph 0.5 dB more"
-        " colourful and a grey one 3 dB (see grain)."
+        "Whether the colour is right: a rotated hue keeps its chroma (see hue_offset,"
+        " delta_e00). Noise adds chroma of its own: 2 % of noise makes a colour photograph"
+        " 0.5 dB more colourful, and a grey one 3 dB (see grain)."
     ),
     example="washed_out",
     aspect="colour and tone",

@@ -174,8 +174,8 @@ DELTA_E00 = Metric(
         " washed-out fills."
     ),
     misses=(
-        "Structure. It compares pixel by pixel, so fine noise counts, and a smooth wrong shape of"
-        " the right colour hardly counts (see ssim, lpips)."
+        "Structure. It compares pixel by pixel, so fine noise counts. A smooth wrong shape"
+        " of the right colour hardly counts (see ssim, lpips)."
     ),
     example="washed_out",
     aspect="colour and tone",

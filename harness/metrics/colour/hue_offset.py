@@ -108,8 +108,8 @@ HUE_OFFSET = Metric(
         " (Procrustes)"
     ),
     formula=(
-        "atan2(sum(a b' - b a'), sum(a a' + b b')), expected (a, b), actual (a', b'): hue"
-        " differences weighted by C C'"
+        "atan2(sum(a b' - b a'), sum(a a' + b b')), with expected (a, b) and actual (a',"
+        " b'): hue differences weighted by C C'"
     ),
     sees=(
         "Rotated hues: white balance, a wrong colour matrix, swapped primaries. Positive is"

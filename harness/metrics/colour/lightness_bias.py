@@ -60,7 +60,8 @@ LIGHTNESS_BIAS = Metric(
     ),
     misses=(
         "Errors that cancel within a window, such as noise and shifted edges (see psnr,"
-        " registration), and colour at equal lightness (see hue_offset, chroma_ratio)."
+        " registration). Differences in colour at equal lightness (see hue_offset,"
+        " chroma_ratio)."
     ),
     example="lightness_drift",
     aspect="colour and tone",

@@ -280,14 +280,14 @@ GRAIN = Metric(
     range=(-56.0, 56.0),
     stats=STATS,
     source=(
-        "Standard deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px) from"
-        " the median absolute value (Donoho & Johnstone 1994), where the expected picture has"
-        " least structure"
+        "Standard deviation of luma by octave (differences of Gaussians, σ 1, 2 and 4 px),"
+        " where the expected picture has least structure. It comes from the median absolute"
+        " value (Donoho & Johnstone 1994)"
     ),
     formula=(
         "g = 20 log10(sigma of actual / sigma of expected) by octave, sigma = 1.4826 median"
-        " |detail|; in edit: g(edit) - g(up to 48 px around it); without an expected picture: 20"
-        " log10(sigma(edit) / sigma(around)) of actual"
+        " |detail|. In edit: g(edit) - g(up to 48 px around it). Without an expected"
+        " picture: 20 log10(sigma(edit) / sigma(around)) of actual"
     ),
     sees=(
         "In edit: a fill that is smoother (negative) or noisier (positive) than its surroundings."
@@ -295,8 +295,8 @@ GRAIN = Metric(
         " fine, medium, coarse."
     ),
     misses=(
-        "Grain of the right strength in the wrong pattern, and grain of colour alone. In textures"
-        " without flat places it measures the texture itself (see local_contrast,"
+        "Grain of the right strength in the wrong pattern, and grain in colour alone. In"
+        " textures without flat places, it measures the texture itself (see local_contrast,"
         " spectral_energy). There, even uniform noise reads up to 2 dB in edit."
     ),
     example="grain_lost",

@@ -168,20 +168,21 @@ LOCAL_CONTRAST = Metric(
     range=(-78.0, 78.0),
     stats=STATS,
     source=(
-        "Peli 1990: RMS contrast (eq. 4) in a Gaussian neighbourhood of σ 4 px; band-limited"
-        " contrast (eq. 9) between Gaussians an octave apart; actual over expected"
+        "Peli 1990: RMS contrast (eq. 4) in a Gaussian neighbourhood of σ 4 px, actual over"
+        " expected. Also band-limited contrast (eq. 9) between Gaussians an octave apart"
     ),
     formula=(
-        "20 log10((std of actual + 1/255) / (std of expected + 1/255)), luma in a Gaussian of 4 px;"
-        " the bands likewise, with the rms over the region of band-pass / low-pass"
+        "20 log10((std of actual + 1/255) / (std of expected + 1/255)), of luma in a"
+        " Gaussian of 4 px. The bands use the rms of band-pass / low-pass over the region"
+        " in place of std"
     ),
     sees=(
         "Fills with less or more contrast than what they replace, and areas that harmonising"
         " washed out."
     ),
     misses=(
-        "The structure that makes up the contrast, and colour without lightness (see ssim,"
-        " delta_e00)."
+        "Whether the structure that makes up the contrast is right, and differences in"
+        " colour at equal lightness (see ssim, delta_e00)."
     ),
     example="denoised",
     aspect="detail",

@@ -196,10 +196,10 @@ SHARPNESS = Metric(
         " (positive), at any contrast."
     ),
     misses=(
-        "Blur where the expected picture has no strong edge (see spectral_energy), and edges that"
-        " are gone or moved by more than a pixel (see ssim, registration). Beyond a blur of about"
-        " σ 8 px, edges vanish rather than widen, so it reads less. Noise reads as sharpening:"
-        " noise of 4 % gives 1 dB (see grain)."
+        "Blur where the expected picture has no strong edge (see spectral_energy). Edges"
+        " that are gone or moved by more than a pixel (see ssim, registration). Beyond a"
+        " blur of about σ 8 px, edges vanish rather than widen, so it reads less. Noise"
+        " reads as sharpening: noise of 4 % gives 1 dB (see grain)."
     ),
     example="sharpened",
     aspect="detail",

@@ -252,10 +252,10 @@ SPECTRAL_ENERGY = Metric(
         " fills, lost microprint, ringing, repeated patterns, smears along one direction."
     ),
     misses=(
-        "Whether the detail is the right one: another texture of the same strength scores 0 (see"
-        " ssim, lpips). A window is 64 px wide, so the number of a smaller region includes its"
-        " surroundings. A 40 px fill that lost all fine detail reads -3 dB, and a hard rim around"
-        " a flat fill counts as energy (see micro_legibility, grain, halo)."
+        "Whether the detail is the right one: another texture of the same strength scores 0"
+        " (see ssim, lpips). A window is 64 px wide, so the number of a smaller region"
+        " includes its surroundings. A 40 px fill that lost all fine detail reads -3 dB. A"
+        " hard rim around a flat fill counts as energy (see micro_legibility, grain, halo)."
     ),
     example="blurred",
     aspect="detail",

@@ -145,17 +145,17 @@ HALO = Metric(
         "Signed edge profile: luma (BT.601) of actual minus expected by distance to the edit's edge"
     ),
     formula=(
-        "255 × mean(actual - expected) of luma, inside (edit) and outside (ring): rim is the mean"
-        " within 2 input px of the edge; peak is the 1 px bin with the largest mean, up to 8 px"
-        " away; worst is the worst 64×64 window of the rim"
+        "255 × mean(actual - expected) of luma, inside (edit) and outside (ring). rim is"
+        " the mean within 2 input px of the edge. peak is the 1 px bin with the largest"
+        " mean, up to 8 px away. worst is the worst 64×64 window of the rim"
     ),
     sees=(
         "A light (positive) or dark (negative) rim around the fill: overlay left in the mask's"
         " fringe, ringing, bad blending."
     ),
     misses=(
-        "Rims of colour without lightness (see delta_e00 in ring). It cannot tell a rim from a"
-        " fill that is too light as a whole, since that is too light at its edge as well."
+        "Rims that differ in colour only (see delta_e00 in ring). It cannot tell a rim from"
+        " a fill that is too light as a whole, since its edge is also too light."
     ),
     example="halo",
     aspect="edge of the edit",

@@ -278,16 +278,17 @@ REGISTRATION = Metric(
     range=(-MOST_PX, MOST_PX),
     stats=STATS,
     source=(
-        "Lucas & Kanade 1981 in its inverse compositional form (Baker & Matthews 2004), with gain"
-        " and offset; luma. Larger motions of the whole picture by phase correlation (Kuglin &"
-        " Hines 1975), also of the log-polar spectra (Reddy & Chatterji 1996), refined by OpenCV's"
-        " findTransformECC (Evangelidis & Psarakis 2008)"
+        "Lucas & Kanade 1981 in its inverse compositional form (Baker & Matthews 2004),"
+        " with gain and offset, of luma. Larger motions of the whole picture by phase"
+        " correlation (Kuglin & Hines 1975), also of the log-polar spectra (Reddy &"
+        " Chatterji 1996). OpenCV's findTransformECC refines them (Evangelidis & Psarakis"
+        " 2008)"
     ),
     formula=(
-        "(dy, dx) that minimise sum((actual(y + dy, x + dx) - gain expected(y, x) - offset)^2)"
-        " over the region; shift = sqrt(dy^2 + dx^2), at the region's middle; worst: the longest"
-        " shift of a window; scale (100 (s - 1)) and rotation r: the similarity s e^(ir) nearest"
-        " to the shifts of most windows"
+        "(dy, dx) that minimise sum((actual(y + dy, x + dx) - gain expected(y, x) -"
+        " offset)^2) over the region. shift = sqrt(dy^2 + dx^2), at the region's middle."
+        " worst is the longest shift of a window. scale (100 (s - 1)) and rotation r are of"
+        " the similarity s e^(ir) nearest to the shifts of most windows"
     ),
     sees=(
         "A picture or a part of it that moved: half a pixel lost in resizing, a crop that is off"
@@ -295,10 +296,11 @@ REGISTRATION = Metric(
         " (rotation above 0 is clockwise). Positive shifts are down and right."
     ),
     misses=(
-        "Mirroring and shear. A part that moved by more than 16 px while the rest stayed, and"
-        " replaced content: the reason says so (see ssim). The whole picture may move by a quarter"
-        " of its edge, grow or shrink by a third, and rotate by 45°. If a region holds only a"
-        " pattern that repeats within 12 px, a shift above one pixel may be off by whole periods."
+        "Mirroring and shear. A part that moved by more than 16 px while the rest stayed,"
+        " and replaced content (see ssim). The whole picture may move by a quarter of its"
+        " edge, grow or shrink by a third, and rotate by 45°. If a region holds only a"
+        " pattern that repeats within 12 px, a shift above one pixel may be off by whole"
+        " periods."
     ),
     example="shifted",
     aspect="geometry",

@@ -128,20 +128,21 @@ OUTSIDE_CHANGE = Metric(
         " seed, no statistics"
     ),
     formula=(
-        "change = max over R, G, B of |actual - input| in 8-bit levels; share of pixels (0 to 1)"
-        " with a change of at least 1, its 99th percentile, its maximum. Above scale 1, the output"
-        " is first averaged over the pixels of each input pixel, so the upscaler's own departure"
-        " from the input counts as well"
+        "change = max over R, G, B of |actual - input| in 8-bit levels. share: the part (0 to 1) of"
+        " pixels with a change of at least 1. p99 is the 99th percentile, and worst the"
+        " maximum. Above scale 1, the output is first averaged over the pixels of each"
+        " input pixel, so the upscaler's own difference from the input also counts"
     ),
     sees=(
         "Any change outside the edit: repainting, recompression, a tint. At scale 1 it sees every"
         " single pixel."
     ),
     misses=(
-        "Whether the change does harm. Above scale 1 any sharpening changes edges, and for a poor"
-        " capture the right answer itself differs from the input. Changes that average out within"
-        " one input pixel: at scale 2 an output pixel counts for a quarter, and a checkerboard of"
-        " single pixels not at all (see psnr, ssim in keep)."
+        "Whether the change does harm. Above scale 1, any sharpening changes edges, and for"
+        " a poor capture the right answer itself differs from the input. It also misses"
+        " changes that average out within one input pixel. At scale 2, an output pixel"
+        " counts for a quarter, and a checkerboard of single pixels not at all (see psnr,"
+        " ssim in keep)."
     ),
     example="outside_changed",
     aspect="what had to be kept",

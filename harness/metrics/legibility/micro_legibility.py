@@ -153,17 +153,17 @@ MICRO_LEGIBILITY = Metric(
         " that fading counts"
     ),
     formula=(
-        "2 (sum(e a) + C) / (sum(e^2) + sum(a^2) + 2 C), e and a the expected and actual luma"
-        " between σ 0.7 output px and σ 3 input px, C one 8-bit level at every pixel; over the"
-        " whole region, and in the worst 32×32 window"
+        "2 (sum(e a) + C) / (sum(e^2) + sum(a^2) + 2 C). e and a are the expected and"
+        " actual luma between σ 0.7 output px and σ 3 input px. C is one 8-bit level at"
+        " every pixel. mean is over the whole region, and worst over the worst 32×32 window"
     ),
     sees=(
         "Microprint and fine lines that were blurred, faded, moved or replaced. 1 means"
         " untouched, 0 gone, below 0 inverted."
     ),
     misses=(
-        "A letter that became another of the same weight in a long row: see the worst window, or"
-        " cer, which reads the text. Colour counts through its luma only."
+        "A letter that became another one of the same weight, in a long row: see the worst"
+        " window, or cer, which reads the text. Colour counts only through its luma."
     ),
     example="microprint_lost",
     aspect="legibility",

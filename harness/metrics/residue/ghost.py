@@ -280,21 +280,22 @@ GHOST = Metric(
         " expected, both at input size and without their blur of σ 2 px"
     ),
     formula=(
-        "amplitude a = sum(t r) / sum(t^2), as a share of the overlay: 0.01 means 1 % left,"
-        " negative means overcorrected; snr = 20 log10(|a| / its standard deviation), at least 0"
-        " dB. The deviation comes from 16×16 blocks and from displaced templates. At 0 dB the"
-        " amplitude is lost in noise; from 10 dB (three deviations) on it is significant"
+        "amplitude a = sum(t r) / sum(t^2), as a share of the overlay. 0.01 means that 1 %"
+        " is left, and a negative value means overcorrected. snr = 20 log10(|a| / its"
+        " standard deviation), at least 0 dB. The deviation comes from 16×16 blocks and"
+        " from displaced templates. At 0 dB the amplitude is lost in noise; from 10 dB"
+        " (three deviations) on it is significant"
     ),
     sees=(
-        "A faint copy of the overlay: from 1 % on where the rest of the fill is right and 8 bits"
-        " can hold it. If the fill has other errors, it sees 2 % on smooth backgrounds, 5 % on"
-        " busy ones, and 30 % on coarse texture."
+        "A faint copy of the overlay, from 1 % on if the rest of the fill is right and 8"
+        " bits can hold it. If the fill has other errors, it sees 2 % on smooth"
+        " backgrounds, 5 % on busy ones, and 30 % on coarse texture."
     ),
     misses=(
-        "Anything that is not shaped like the overlay (see ssim, lpips), and the inside of"
-        " overlays without fine structure: of a large plain sticker only the outline counts (see"
-        " delta_e00). A fill that is slightly too light within the mask's shape looks like a"
-        " ghost, up to 12 dB."
+        "Anything that does not have the shape of the overlay (see ssim, lpips). If an"
+        " overlay has no fine structure, such as a large plain sticker, only its outline"
+        " counts (see delta_e00). A fill that is slightly too light within the mask's shape"
+        " looks like a ghost, up to 12 dB."
     ),
     example="ghost",
     aspect="ghosts and residue",

@@ -121,9 +121,10 @@ TEXT_RESIDUE = Metric(
         " 2017); PP-OCRv6"
     ),
     formula=(
-        "found: share of the lines to remove of which the detector's boxes still cover at least"
-        " half; covered: share of those lines' area that the boxes cover. Only lines count that"
-        " the detector sees before the edit and not in the expected picture"
+        "found: share of the lines to remove that the detector's boxes still cover at least"
+        " half. covered: share of the area of those lines that the boxes cover. A line"
+        " counts only if the detector sees it before the edit, and not in the expected"
+        " picture"
     ),
     sees="Text that is still readable: skipped lines, half-erased letters, strong ghosts.",
     misses=(

@@ -126,19 +126,20 @@ UNEDITED = Metric(
         " no right answer"
     ),
     formula=(
-        "fine = picture - Gaussian(picture, σ 2 px), at the input's size; of 8×8 blocks in the edit"
-        " whose fine structure has an RMS of 6 levels or more, the share (0 to 1) in which"
-        " RMS(fine(actual) - fine(input)) <= 0.35 RMS(fine(input))"
+        "fine = picture - Gaussian(picture, σ 2 px), at the input's size. A block of 8×8 px"
+        " in the edit counts if its fine structure has an RMS of 6 levels or more. share:"
+        " the part (0 to 1) of these blocks in which RMS(fine(actual) - fine(input)) <= 0.35"
+        " RMS(fine(input))"
     ),
     sees=(
-        "A pipeline that returns what it was given, wholly or in part: a mask that is ignored,"
-        " shifted or turned round, text of which a word is left. It needs neither a right answer"
-        " nor a baseline."
+        "A pipeline that returns its input, wholly or in part. The mask may be ignored,"
+        " shifted or inverted, or a word of the text may be left. It needs neither a right"
+        " answer nor a baseline."
     ),
     misses=(
-        "Whatever has no fine structure, and faint remains: a ghost of a third counts as edited"
-        " (see ghost). Where a mask takes in more than what must go, a good fill can come out as"
-        " the input was."
+        "What has no fine structure, and faint remains: a ghost of a third counts as edited"
+        " (see ghost). If a mask covers more than what must go, a good fill there may equal"
+        " the input."
     ),
     example="text_left",
     aspect="ghosts and residue",

@@ -203,10 +203,11 @@ SEAM_ENERGY = Metric(
         " to 12 px beside"
     ),
     formula=(
-        "10 log10(mean of step^2 on the borders / mean of step^2 beside them). A step is the"
-        " change across a line of the mean along 32 px. residual: of actual minus expected; alone:"
-        " of actual, relative to expected; worst: of the segment that stands out most. The floor"
-        " is a tenth of an 8-bit level; 0 means that nothing stands out"
+        "10 log10(mean of step^2 on the borders / mean of step^2 beside them). A step is"
+        " the change across a line of the mean along 32 px. residual is that of actual"
+        " minus expected. alone is that of actual, relative to expected. worst is that of"
+        " the segment that stands out most. The floor is a tenth of an 8-bit level; 0 means"
+        " that nothing stands out"
     ),
     sees=(
         "Tiles whose tones do not match: a step of one 8-bit level on a smooth background reads"

@@ -215,10 +215,11 @@ SEAM_GRID = Metric(
         "Comb search over all periods and phases on the profile of straight steps (see seam_energy)"
     ),
     formula=(
-        "10 log10 of step^2 across each line, minus the median of 13 lines around it, averaged"
-        " over the lines of the most prominent grid. 0 unless the grid stands out by 6 standard"
-        " deviations and by 3 dB. Measured on actual minus expected, or on actual alone if no"
-        " expected picture is known. The place is the grid's first line"
+        "10 log10 of step^2 across each line, minus the median of 13 lines around it,"
+        " averaged over the lines of the most prominent grid. It is 0 unless the grid"
+        " stands out by 6 standard deviations and by 3 dB. It is measured on actual minus"
+        " expected, or on actual alone if no expected picture is known. The place is the"
+        " grid's first line"
     ),
     sees=(
         "Tiles, strips and codec blocks at any period from 8 px to about a third of the picture."

@@ -152,9 +152,9 @@ TILE_PEAK = Metric(
         " halfway between them"
     ),
     formula=(
-        "A(f) = amplitude of the wave f in the profile of luma of actual - expected, Hann window,"
-        " 8-bit levels; peak = 20 log10(max A(k / tile) / rms A((k + 1/2) / tile)), k from 1 to 8,"
-        " floor 0.05 levels, on the worse axis; amplitude = max A(k / tile)"
+        "A(f) = amplitude of the wave f in the profile of luma of actual - expected, Hann"
+        " window, 8-bit levels. peak = 20 log10(max A(k / tile) / rms A((k + 1/2) / tile)),"
+        " k from 1 to 8, floor 0.05 levels, on the worse axis. amplitude = max A(k / tile)"
     ),
     sees=(
         "Shading that repeats in every tile without a step: lighter in the middle, or darker on"
@@ -162,9 +162,10 @@ TILE_PEAK = Metric(
         " up to 8 dB, and a sound fill up to 13 dB."
     ),
     misses=(
-        "Where the period comes from: letters or stripes at the tiles' pitch also give a peak."
-        " Tiles that differ from one another (see seam_energy), patterns in colour alone, tilings"
-        " that the scene does not declare (see seam_grid), and fewer than four tiles."
+        "Where the period comes from: letters or stripes at the tiles' pitch also give a"
+        " peak. It also misses tiles that differ from one another (see seam_energy),"
+        " patterns in colour alone, and fewer than four tiles. For tilings that the scene"
+        " does not declare, see seam_grid."
     ),
     example="tile_shading",
     aspect="seams",

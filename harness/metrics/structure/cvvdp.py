@@ -92,13 +92,13 @@ CVVDP = Metric(
         " standard_4k"
     ),
     formula=(
-        "10 - JOD: the contrast difference in each band and colour channel, with visual masking,"
-        " pooled over the region. At 1 JOD lost, three of four people prefer the right answer."
-        " Over the whole picture it is the package's own number"
+        "10 - JOD: the contrast difference in each band and colour channel, with visual"
+        " masking, pooled over the region. At 1 JOD lost, three of four people prefer the"
+        " right answer. Over the whole picture, it is the package's own number"
     ),
     sees=(
-        "What a viewer sees who compares the picture with the right answer on a 4K monitor. Blur,"
-        " noise, tints, ghosts and seams share one scale."
+        "What a viewer sees when they compare the picture with the right answer on a 4K"
+        " monitor. Blur, noise, tints, ghosts and seams share one scale."
     ),
     misses=(
         "Which property changed, a slight tint of a large plain area (see delta_e00), and what"

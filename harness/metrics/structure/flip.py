@@ -46,8 +46,8 @@ FLIP = Metric(
         " authors' flip-evaluator"
     ),
     formula=(
-        "dc^(1 - df) of every pixel: dc is a colour difference filtered by the eye's contrast"
-        " sensitivity, df is a difference of edges and points"
+        "dc^(1 - df) of every pixel. dc is a colour difference, filtered by the eye's"
+        " contrast sensitivity. df is a difference of edges and points"
     ),
     sees=(
         "What an eye sees when both pictures alternate on a desktop display: colour, edges and"

@@ -191,12 +191,12 @@ MS_SSIM = Metric(
         " K 0.01 and 0.03"
     ),
     formula=(
-        "product over 5 scales of mean((2 cov + C2) / (v1 + v2 + C2))^w, times mean luminance term"
-        " at the coarsest; the means are taken over the region at each scale"
+        "product over 5 scales of mean((2 cov + C2) / (v1 + v2 + C2))^w, times the mean"
+        " luminance term at the coarsest. The means are taken over the region at each scale"
     ),
     sees=(
-        "Lost or invented structure at any viewing distance: what ssim sees, and also smears and"
-        " uneven lighting that are larger than its window."
+        "Lost or invented structure at any viewing distance. It sees what ssim sees, and"
+        " also smears and uneven lighting that are larger than its window."
     ),
     misses=(
         "Colour (see delta_e00), and the exact place of the damage: coarse windows are 176 px"

@@ -280,7 +280,7 @@ def test_a_large_loss_that_chance_may_explain_is_not_a_pass(tmp_path: Path) -> N
     assert (finding.outcome, finding.fails) == (Outcome.UNDERPOWERED, False)
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED)
     assert "It may be chance" in finding.text
-    assert "seeds a scene would tell, on both sides" in finding.text
+    assert "seeds for each scene, on both sides" in finding.text
 
 
 def test_pictures_that_differ_no_more_than_seeds_do_are_no_large_loss(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_one_picture_a_scene_is_no_reason_to_pass_a_large_loss(tmp_path: Path) -
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED)
     assert {change.outcome for change in verdict.changes} == {Outcome.UNDERPOWERED}
     assert all(
-        "one picture a scene does not show how much seeds differ" in one.text
+        "one picture of a scene does not show how much seeds differ" in one.text
         for one in of_pictures(verdict)
     )
 
@@ -331,7 +331,7 @@ def test_one_picture_a_scene_cannot_say_what_is_better(
     """What nobody can judge is changed, and a note says why. The build passes."""
     verdict = one_picture_each(tmp_path, worse, difference)
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.OK, Outcome.CHANGED)
-    assert [note for note in verdict.notes if "has one picture a scene" in note]
+    assert [note for note in verdict.notes if "has one picture of each scene" in note]
 
 
 def test_one_picture_a_scene_that_looks_the_same_passes(tmp_path: Path) -> None:
