@@ -93,7 +93,7 @@ def test_a_suite_that_fails_prints_the_table(project: pytest.Pytester) -> None:
         [
             "regressed: *logo*ns*",
             "over budget · logo · ns*",
-            "*PSNR mean in edit is * dB, past the budget of at least 99 dB*",
+            "*PSNR mean in edit is * dB, outside the budget of at least 99 dB*",
             "verdict: over budget*",
         ]
     )
@@ -264,7 +264,7 @@ def test_edit_gate_fails_with_the_table(project: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(
         [
             "over budget · logo · mine*",
-            "*PSNR mean in edit is * dB, past the budget of at least 99 dB*",
+            "*PSNR mean in edit is * dB, outside the budget of at least 99 dB*",
             "verdict: over budget*",
             "report: *index.html",
             "editproof: *mine.py has no 'buld'*",

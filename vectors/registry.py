@@ -68,7 +68,7 @@ def get_vector(family: str) -> Vector:
     close = difflib.get_close_matches(family, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise UnknownVectorError(
-        f"no vector is called {family!r}; there are: {', '.join(known)}.{hint}"
+        f"no family is called {family!r}; there are: {', '.join(known)}.{hint}"
     )
 
 
@@ -88,6 +88,6 @@ def index_vectors(vectors: Iterable[Vector]) -> Mapping[str, Vector]:
     by_family: dict[str, Vector] = {}
     for vector in vectors:
         if vector.family in by_family:
-            raise ValueError(f"two vectors are called {vector.family!r}: rename one")
+            raise ValueError(f"two families are called {vector.family!r}: rename one")
         by_family[vector.family] = vector
     return by_family

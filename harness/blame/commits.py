@@ -113,7 +113,7 @@ def find_repository(folder: Path) -> Path:
     """The top of the repository that holds a folder. Raises UsageError where none does."""
     top = run_git(folder, "rev-parse", "--show-toplevel", codes=(0, 128))
     if not top:
-        raise UsageError(f"{folder} lies in no git repository. Start it where your commits are")
+        raise UsageError(f"{folder} is not in a git repository. Run it in your repository")
     return Path(top).resolve()
 
 
@@ -124,9 +124,7 @@ def find_commits(repository: Path, good: str, bad: str) -> tuple[str, str]:
     first, last = (_find_commit(repository, name) for name in (good, bad))
     before = run_git(repository, "merge-base", first, last, codes=(0, 1))
     if before != first or first == last:
-        raise UsageError(
-            f"--good {good} must be a commit before --bad {bad}, on the way to it. Name another"
-        )
+        raise UsageError(f"--good {good} must be an ancestor of --bad {bad}. Name another commit")
     return first, last
 
 

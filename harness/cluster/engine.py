@@ -121,7 +121,7 @@ class ClusterEngine:
             self._scratch.keep()
             place = "" if self._order.address == "auto" else f" {self._order.address}"
             raise IncompleteError(
-                f"the Ray cluster{place} is gone: it does not answer any more. What Ray said:"
+                f"the Ray cluster{place} is gone: it does not answer any more. Ray's output:"
                 f" {self._scratch.path / LOG}{self._resuming}"
             ) from error
         if isinstance(reply, IncompleteError):

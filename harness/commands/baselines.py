@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 baseline_app = typer.Typer(
-    no_args_is_help=True, help="Accept what later runs are compared with, and take it back."
+    no_args_is_help=True, help="Accept a run as the baseline, or take that back."
 )
 app.add_typer(baseline_app, name="baseline")
 
@@ -60,11 +60,10 @@ def noise(
         str, typer.Option(metavar="TEXT", help="Why, for --accept.", show_default=False)
     ] = "",
 ) -> None:
-    """Measure how far numbers move though nothing has changed, and find cases that give one of
-    several pictures.
+    """Measure how far numbers move when nothing has changed.
 
-    Takes complete runs of the same pipelines: on several seeds, or repeated, e.g. with another
-    number of threads.
+    Also finds cases that give one of several pictures. Takes complete runs of the same pipelines:
+    on several seeds, or repeated, e.g. with another number of threads.
     """
     with errors(as_json=False):
         from editproof.harness.operations import progress
@@ -147,7 +146,7 @@ def baseline_accept(
         str,
         typer.Option(
             metavar="TEXT",
-            help="Why. Needed where a baseline is there already.",
+            help="Why. Required if there is a baseline already.",
             show_default=False,
         ),
     ] = "",
@@ -160,7 +159,9 @@ def baseline_accept(
     ] = [],  # noqa: B006
     also: Annotated[
         bool,
-        typer.Option("--also", help="As one more right answer, beside what was accepted before."),
+        typer.Option(
+            "--also", help=("Accept as a further right answer, beside what was accepted before.")
+        ),
     ] = False,
     author: Annotated[
         str,
@@ -174,14 +175,17 @@ def baseline_accept(
             "--baseline",
             "--to",
             help=(
-                "Folder of the baseline; what is there is replaced. Default: the setting, else"
+                "Folder of the baseline, which is replaced. Default: the setting, else"
                 " baselines/SUITE."
             ),
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Make a complete run, or a part of it, the baseline that later runs are compared with."""
+    """Make a run, or a part of it, the new baseline.
+
+    Later runs are compared with the baseline. The run must be complete.
+    """
     with errors(as_json=False):
         from editproof.harness.baselines.acceptance import AcceptRequest
         from editproof.harness.operations.accept import accept_run
@@ -198,7 +202,7 @@ def baseline_accept(
     epilog="""\b
 Examples:
   editproof baseline measure                          after an update that changed a metric
-  editproof baseline measure --metric flip            by one more metric
+  editproof baseline measure --metric flip            with a further metric
 """,
 )
 def baseline_measure(
@@ -213,8 +217,9 @@ def baseline_measure(
     baseline: Baseline = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the accepted pictures again, by the metrics as they are now: no pipeline is run, and
-    nothing else changes.
+    """Measure the accepted pictures again, with today's metrics.
+
+    No pipeline is run, and nothing else changes.
     """
     with errors(as_json=False):
         from editproof.harness.operations.measure import MeasureRequest, measure_baseline
@@ -232,7 +237,10 @@ def baseline_undo(
     ] = "",
     baseline: Baseline = None,
 ) -> None:
-    """Take back the last acceptance: the baseline is again what it was before."""
+    """Take back the last acceptance.
+
+    The baseline is again what it was before.
+    """
     with errors(as_json=False):
         from editproof.harness.operations.accept import undo_acceptance
 

@@ -35,7 +35,7 @@ Examples:
   editproof blame logo/2 --run runs/quick-20261121-101500 --metric lpips/edit
   editproof blame 3f6c1d0a9e77b204 --good ../main/edit.py:build
                                                       where the good code lies
-  cd blame-3f6c1d0a9e77b204 && python repro.py        see it again
+  cd blame-3f6c1d0a9e77b204 && python repro.py        reproduce it
 """
 )
 def blame(
@@ -75,17 +75,17 @@ def blame(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the bundle to see it again. Default: blame-CASE here.",
+            help="Folder of the bundle that reproduces it. Default: blame-CASE here.",
             show_default=False,
         ),
     ] = None,
     trust: Trusted = False,
     as_json: Json = False,
 ) -> None:
-    """Say which stage made a case worse than the baseline, by swapping stages between the good and
-    the bad pipeline.
+    """Find the stage that made a case worse than the baseline.
 
-    Writes a bundle with the request, both pipelines' names and one command that shows it again.
+    Swaps stages between the good and the bad pipeline. Writes a bundle with the request, both
+    pipelines' names, and one command that reproduces the regression.
     """
     with errors(as_json):
         from editproof.harness.operations.find_blame import find_blame
@@ -110,7 +110,7 @@ def blame(
         if answer.shares:
             print_table(_make_rows(answer), as_json=False)
         terminal.print(
-            f"see it again: {answer.see_again}",
+            f"reproduce it: {answer.see_again}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -155,10 +155,10 @@ def bisect(
     trust: Trusted = False,
     as_json: Json = False,
 ) -> None:
-    """Find the first commit of your repository that made a case worse, and the stage where it
-    differs.
+    """Find the commit of your repository that made a case worse.
 
-    Runs the case's scene alone, in a git worktree. Your branch and files stay as they are.
+    Also names the first stage that differs. Runs only the case's scene, in a git worktree. Your
+    branch and files stay as they are.
     """
     with errors(as_json, goes_on="Start it again: the cache keeps the edits that were made"):
         from editproof.harness.operations.bisect import BisectRequest

@@ -53,7 +53,7 @@ def calibrate(
         list[Path],
         typer.Option(
             metavar="FOLDER",
-            help="A run of the suite made elsewhere, as one more harmless change. Repeatable.",
+            help="A run of the suite made elsewhere, as a further harmless change. Repeatable.",
         ),
     ] = [],  # noqa: B006
     reruns: Annotated[
@@ -67,7 +67,10 @@ def calibrate(
     ] = None,
     out: Annotated[
         Path,
-        typer.Option(metavar="FOLDER", help="Where runs and outcomes are kept; it resumes there."),
+        typer.Option(
+            metavar="FOLDER",
+            help=("Folder of runs and outcomes. A calibration in it is continued."),
+        ),
     ] = Path("calibration"),
     page: Annotated[
         Path | None,
@@ -80,7 +83,7 @@ def calibrate(
     jobs: Annotated[
         int,
         typer.Option(
-            metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0
+            metavar="INT", help="Worker processes. 0: the setting, else one per core.", min=0
         ),
     ] = 0,
     keep_pictures: Annotated[
@@ -92,13 +95,13 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how often the gate is wrong: on clean reruns, harmless changes, repairs, and faults
-    in every stage.
+    """Measure how often the gate is wrong.
 
-    Writes a page with the four rates and their intervals, every change, fault and repair, and what
-    the gates that people use today say of the same pictures.
+    Tries clean reruns, harmless changes, repairs, and faults in every stage. Writes a page with the
+    four rates and their intervals, and with every change, fault and repair. The page also says what
+    other common gates say about the same pictures.
     """
-    with errors(as_json, goes_on="The same command goes on where it was"):
+    with errors(as_json, goes_on="The same command continues it"):
         from editproof.harness.calibration.command import CalibrationRequest
         from editproof.harness.operations.calibrate import calibrate_gate
 

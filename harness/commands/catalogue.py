@@ -10,7 +10,7 @@ import typer
 from editproof.harness.commands.common import Json, errors, print_table
 
 app = typer.Typer()
-vectors_app = typer.Typer(no_args_is_help=True, help="The catalogue of failure vectors.")
+vectors_app = typer.Typer(no_args_is_help=True, help="List and draw the failure families.")
 app.add_typer(vectors_app, name="vectors")
 
 
@@ -43,7 +43,10 @@ def vectors_show(
         int, typer.Option(help="Input edge in px, 64 to 2048.", min=64, max=2048)
     ] = 256,
 ) -> None:
-    """Draw a family's ladder as a contact sheet: input, given mask, expected output, regions."""
+    """Draw a family's ladder as a contact sheet.
+
+    The sheet shows the input, the given mask, the expected output and the regions of each step.
+    """
     with errors(as_json=False):
         from editproof.harness.suites.suite import get_families
         from editproof.vectors.catalogue import contact_sheet

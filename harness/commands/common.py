@@ -27,7 +27,7 @@ RunArgument = Annotated[
 ]
 Jobs = Annotated[
     int,
-    typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one a core.", min=0),
+    typer.Option(metavar="INT", help="Worker processes. 0: the setting, else one per core.", min=0),
 ]
 EditTimeout = Annotated[
     float,
@@ -41,13 +41,14 @@ EditTimeout = Annotated[
 Metrics = Annotated[
     list[str],
     typer.Option(
-        metavar="NAME", help="One more metric than the suite has. Repeatable.", show_default=False
+        metavar="NAME", help="A further metric, beside the suite's. Repeatable.", show_default=False
     ),
 ]
 Trusted = Annotated[
     bool,
     typer.Option(
-        "--trust", help="Load what a run or a case names, though you did not: docs/security.md."
+        "--trust",
+        help=("Load pipelines and files that only a run or a case names: docs/security.md."),
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -121,7 +122,7 @@ def errors(as_json: bool, *, goes_on: str = "") -> Iterator[None]:
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         _fail(
-            f"{what}. Check the path, its permissions and the room on the disk",
+            f"{what}. Check the path, its permissions and the free space on the disk",
             ExitCode.INCOMPLETE,
             as_json=as_json,
         )

@@ -25,17 +25,17 @@ Examples:
 """
 )
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="Run folder: what there was.")],
+    a: Annotated[Path, typer.Argument(metavar="A", help="Run folder of A: what there was before.")],
     b: Annotated[
         Path | None,
         typer.Argument(
-            metavar="B", help="Run folder: what is compared with it.", show_default=False
+            metavar="B", help="Run folder of B: what is compared with A.", show_default=False
         ),
     ] = None,
     models: Annotated[
         str,
         typer.Option(
-            metavar="A,B", help="This model of A with that one of B (or of A, without B)."
+            metavar="A,B", help="Two models: of A and of B, or both of A if there is no B."
         ),
     ] = "",
     out: Annotated[
@@ -50,11 +50,12 @@ def compare(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, or two models of one: is B better, on which aspects, what does it cost, and
-    which numbers say so.
+    """Compare two runs, or two models of one run.
 
-    Exits 0 whatever the outcome, 2 where the two can't be compared. To have a regression fail a
-    build, use `editproof gate`.
+    Says whether B is better, on which aspects, at what cost, and which numbers show it.
+
+    Exits with 0 whatever the answer, and with 2 if the two can't be compared. To fail a build, use
+    `editproof gate`.
     """
     with errors(as_json):
         from editproof.harness.operations import progress

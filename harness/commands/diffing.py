@@ -22,7 +22,7 @@ Examples:
   editproof diff right.png mine.png --mask mask.png --html diff.html
                                                       in the edit and around it, and as a page
   editproof diff right.png mine.png --min psnr=35 --max delta_e00/all/worst=3
-                                                      exit 1 past a limit
+                                                      exit 1 outside a limit
 """
 )
 def diff(
@@ -31,25 +31,30 @@ def diff(
     mask: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="White is the edit: measured by region.", show_default=False
+            metavar="FILE",
+            help="White is the edit. Numbers are then measured by region.",
+            show_default=False,
         ),
     ] = None,
     metric: Annotated[
         list[str],
         typer.Option(
             metavar="NAME",
-            help="One more metric than psnr, ssim and delta_e00, such as lpips. Repeatable.",
+            help="A metric beside psnr, ssim and delta_e00, such as lpips. Repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
     jod: Annotated[
-        bool, typer.Option("--jod", help="How visible the difference is, by ColorVideoVDP.")
+        bool,
+        typer.Option(
+            "--jod", help=("Also measure how visible the difference is, by ColorVideoVDP.")
+        ),
     ] = False,
     max_jod: Annotated[
         float | None,
         typer.Option(
             metavar="X",
             min=0,
-            help="Exit 1 where more JOD than this are lost over the whole picture.",
+            help="Exit with 1 if the whole picture loses more JOD than this.",
             show_default=False,
         ),
     ] = None,
@@ -58,7 +63,7 @@ def diff(
         typer.Option(
             "--max",
             metavar="METRIC=X",
-            help="Exit 1 above this. Also METRIC/REGION/STATISTIC=X. Repeatable.",
+            help="Exit with 1 above this. Also METRIC/REGION/STATISTIC=X. Repeatable.",
         ),
     ] = [],  # noqa: B006
     minimum: Annotated[
@@ -66,7 +71,7 @@ def diff(
         typer.Option(
             "--min",
             metavar="METRIC=X",
-            help="Exit 1 below this, where higher is better. Repeatable.",
+            help="Exit with 1 below this, if higher is better. Repeatable.",
         ),
     ] = [],  # noqa: B006
     html: Annotated[
@@ -85,9 +90,10 @@ def diff(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure two pictures of one size against each other: how far apart they are, and where.
+    """Measure how far apart two pictures of one size are, and where.
 
-    Exits 0, 1 past a limit, 2 invalid input, 3 where a limit could not be judged.
+    Exits with 1 if a number is outside its limit, 2 on invalid input, and 3 if a limit could not be
+    judged.
     """
     with errors(as_json):
         from editproof.harness.operations.diff import DiffRequest, diff_pictures, draw_pictures

@@ -17,7 +17,7 @@ REPORT = "report.html"
 app = typer.Typer()
 export_app = typer.Typer(
     no_args_is_help=True,
-    help="Give a run to programs that watch or track: Prometheus, MLflow.",
+    help="Send a run to other programs: Prometheus, MLflow.",
     epilog="""\b
 Examples:
   editproof export openmetrics --out /var/lib/node_exporter/editproof.prom
@@ -33,7 +33,7 @@ def export_openmetrics(
     out: Annotated[Path, typer.Option(metavar="FILE", help="File to write.")],
     run: RunArgument = None,
 ) -> None:
-    """Write a run's scores and verdict as OpenMetrics text, which Prometheus reads.
+    """Write a run's scores and verdict as text for Prometheus.
 
     Needs `pip install "editproof[openmetrics]"`.
     """
@@ -48,10 +48,10 @@ def export_mlflow(
     url: Annotated[str, typer.Option(metavar="URL", help="The tracking server.")],
     run: RunArgument = None,
 ) -> None:
-    """Write a run to an MLflow tracking server: params, scores as metrics, and the report.
+    """Write a run to an MLflow tracking server.
 
-    The report is uploaded as one file, for up to 200 cases. MLFLOW_TRACKING_TOKEN, or
-    MLFLOW_TRACKING_USERNAME and _PASSWORD, say who you are.
+    Sends params, scores as metrics, and the report as one file, for up to 200 cases. If the server
+    needs a login, set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD.
     """
     with errors(as_json=False):
         from editproof.harness.operations.export import export_mlflow as export
@@ -65,7 +65,7 @@ def export_mlflow(
             logged = export(done.folder, url, project, files)
         typer.echo(f"run: {logged.page}")
         reason = logged.left_out or (
-            "" if REPORT in files else "it has too many cases for one file"
+            "" if REPORT in files else "the run has too many cases for one file"
         )
         if reason:
             typer.echo(f"editproof: the report was not uploaded: {reason}", err=True)

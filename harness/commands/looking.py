@@ -32,8 +32,8 @@ def report(
         typer.Option(
             metavar="N|all",
             help=(
-                "Of how many cases maps of LPIPS, JOD and OCR are drawn, those in need of a look"
-                " first. The page makes the other maps by itself."
+                "For how many cases to draw maps of LPIPS, JOD and OCR. Cases that need a"
+                " look come first. The page makes the other maps itself."
             ),
         ),
     ] = "60",
@@ -46,11 +46,12 @@ def report(
     serve: Annotated[
         bool,
         typer.Option(
-            "--serve", help="Serve the report to this machine until Ctrl-C: every map works."
+            "--serve",
+            help=("Serve the report on this machine until Ctrl-C, so that every map works."),
         ),
     ] = False,
     port: Annotated[
-        int, typer.Option(metavar="INT", help="With --serve. 0: a free one.", min=0, max=65535)
+        int, typer.Option(metavar="INT", help="With --serve. 0: a free port.", min=0, max=65535)
     ] = 0,
 ) -> None:
     """Write the HTML report of a run and name its page."""

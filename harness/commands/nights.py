@@ -43,7 +43,7 @@ class _ShowFirst(TyperGroup):
 app = typer.Typer()
 history_app = typer.Typer(
     cls=_ShowFirst,
-    help="Show where a suite changed over the nights, what drifted, and what is flaky.",
+    help="Show what changed, drifted or is flaky over the nights.",
     epilog="""\b
 Examples:
   editproof history                                   the suite's history: sparklines, worst first
@@ -78,9 +78,10 @@ def nightly(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Run a suite, judge it, add it to the history, write the reports, and remove old runs.
+    """Run a suite, judge it, and add it to the history.
 
-    A night that was stopped goes on; one that is complete is not run again. Exits as `gate` does.
+    Also writes the reports, and removes old runs. A night that was stopped is continued; one that
+    is complete is not run again. Exits as `gate` does.
     """
     with errors(as_json, goes_on="`editproof nightly` continues it"):
         from editproof.harness.operations.nightly import NightRequest, hold_night, run_night
@@ -183,11 +184,16 @@ def history_show(
     nights: Annotated[int, typer.Option(metavar="N", help="The last N nights. 0: all.", min=0)] = 0,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write the page there, too.", show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="Also write the page into this folder.", show_default=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show change points, drift and flaky cases of a suite, worst first. This is the default."""
+    """Show change points, drift and flaky cases, worst first.
+
+    This is the default.
+    """
     with errors(as_json):
         from dataclasses import asdict
 
@@ -239,7 +245,10 @@ def history_export(
         Path | None, typer.Option(metavar="FILE", help="As parquet.", show_default=False)
     ] = None,
 ) -> None:
-    """Write all nights of a suite as one table: a row an aspect, a number or a case."""
+    """Write all nights of a suite as one table.
+
+    Each row is an aspect, a number or a case.
+    """
     with errors(as_json=False):
         from editproof.harness.operations.history import export_history
         from editproof.harness.records.errors import UsageError

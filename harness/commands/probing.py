@@ -39,10 +39,12 @@ def probe(
     timeout: EditTimeout = 0,
     as_json: Json = False,
 ) -> None:
-    """Edit a known picture about 20 times, and say what a run of this pipeline would meet: its
-    scale, its mask, its seed, what it keeps. Then print the settings to write.
+    """Check what a pipeline can do, before you run a suite on it.
 
-    Exits 0, 2 on invalid input, 3 where it can't be tested as it is.
+    Edits a known picture about 20 times, and reports problems that a run would have: with its
+    scale, its mask, its seed, and what it keeps. Then prints the settings to write.
+
+    Exits with 2 on invalid input, and 3 if the pipeline can't be tested as it is.
     """
     with errors(as_json):
         from editproof.harness.operations import progress

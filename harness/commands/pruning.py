@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 cache_app = typer.Typer(
-    no_args_is_help=True, help="How large the cache of finished cases is, and make it smaller."
+    no_args_is_help=True, help="Show how large the cache of finished cases is, or prune it."
 )
 runs_app = typer.Typer(
     no_args_is_help=True, help="List runs, follow one, and remove those that are old."
@@ -37,8 +37,7 @@ AcceptedBaseline = Annotated[
     typer.Option(
         "--baseline",
         help=(
-            "Folder of a baseline whose runs are kept, too, beside the setting's and those in"
-            " baselines/."
+            "Also keep the runs of this baseline, beside those of the setting and in baselines/."
         ),
         show_default=False,
     ),
@@ -73,7 +72,7 @@ def cache_prune(
         str,
         typer.Option(
             metavar="DURATION",
-            help='Remove what was not used for so long: "30 days", "12 hours".',
+            help='Remove what was not used for this time: "30 days", "12 hours".',
             show_default=False,
         ),
     ] = "",
@@ -81,12 +80,15 @@ def cache_prune(
         str,
         typer.Option(
             metavar="SIZE",
-            help='Remove the least recently used until so much is left: "10 GB".',
+            help='Remove what was used least recently, until this size is left: "10 GB".',
             show_default=False,
         ),
     ] = "",
 ) -> None:
-    """Remove what was used least recently from the cache. Runs may go on meanwhile."""
+    """Remove what was used least recently from the cache.
+
+    Runs may continue meanwhile.
+    """
     with errors(as_json=False):
         from editproof.harness.operations.prune_cache import describe, prune_cache, prune_copies
 
@@ -97,7 +99,7 @@ def cache_prune(
 
 @runs_app.command("list")
 def runs_list(baseline: AcceptedBaseline = None, as_json: Json = False) -> None:
-    """List the project's runs, the newest first, and what each alone holds on the disk."""
+    """List the runs, newest first, and the space each takes alone."""
     with errors(as_json):
         from editproof.harness.operations.prune_runs import list_runs
 
@@ -110,8 +112,9 @@ def runs_list(baseline: AcceptedBaseline = None, as_json: Json = False) -> None:
 
 @runs_app.command("status")
 def runs_status(run: RunArgument = None, as_json: Json = False) -> None:
-    """Say how far a run is, from any machine that sees its folder: how many cases have ended and
-    failed, who is at it, and when it will end.
+    """Say how far a run is, from any machine that sees its folder.
+
+    Says how many cases have ended and failed, what runs them, and when the run will end.
     """
     with errors(as_json):
         from editproof.harness.operations.follow_run import find_progress, list_progress_lines
@@ -128,7 +131,8 @@ def runs_status(run: RunArgument = None, as_json: Json = False) -> None:
 def runs_log(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or URL.")],
     case: Annotated[
-        str, typer.Argument(metavar="CASE", help="Id of a case that failed, or how it starts.")
+        str,
+        typer.Argument(metavar="CASE", help=("Id of a case that failed, or its first characters.")),
     ],
 ) -> None:
     """Print why a case failed, and what its processes printed last."""
@@ -155,9 +159,9 @@ def runs_merge(
     ],
     as_json: Json = False,
 ) -> None:
-    """Put the shards of a run together to one whole run, pictures included.
+    """Merge the shards of a run into one whole run.
 
-    Exits 2 where they are not of the same run, or one of them is missing.
+    Exits with 2 if the shards are not of the same run, or if one of them is missing.
     """
     with errors(as_json):
         from editproof.harness.operations.merge_runs import merge_runs
@@ -176,7 +180,7 @@ def runs_merge(
     "prune",
     epilog="""\b
 Examples:
-  editproof runs prune --dry-run                      what would go
+  editproof runs prune --dry-run                      what would be removed
   editproof runs prune                                what is older than [retention] allows
   editproof runs prune quick-20261121-101500          this run, whatever the settings say
 """,
@@ -186,18 +190,19 @@ def runs_prune(
         list[Path],
         typer.Argument(
             metavar="RUN",
-            help="Runs to remove. Default: those that the settings let go.",
+            help="Runs to remove. Default: those that the settings allow.",
             show_default=False,
         ),
     ] = [],  # noqa: B006 - typer copies it
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")
     ] = False,
     baseline: AcceptedBaseline = None,
 ) -> None:
-    """Remove old runs: passed ones after `[retention] runs`, others after `failed`.
+    """Remove old runs.
 
-    The newest run stays. A run that a baseline was accepted from stays unless it is named.
+    Runs that passed are removed after `[retention] runs`, and others after `failed`. The newest run
+    stays. A run from which a baseline was accepted stays unless you name it.
     """
     with errors(as_json=False):
         from editproof.harness.operations.prune_runs import prune_runs

@@ -33,7 +33,9 @@ def review(
     author: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Who decides. Default: as git knows you.", show_default=False
+            metavar="NAME",
+            help="Who decides. Default: your name in git's settings.",
+            show_default=False,
         ),
     ] = "",
     read_only: Annotated[
@@ -43,12 +45,12 @@ def review(
         list[str] | None,
         typer.Option(
             metavar="NAME=PIPELINE",
-            help="What runs a model's cases again. Default: the run's own.",
+            help="The pipeline that edits a model's cases again. Default: the run's.",
             show_default=False,
         ),
     ] = None,
     trust: Trusted = False,
-    port: Annotated[int, typer.Option(metavar="INT", help="0: a free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, typer.Option(metavar="INT", help="0: a free port.", min=0, max=65535)] = 0,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the link in a browser.")
     ] = True,
@@ -60,9 +62,10 @@ def review(
         str, typer.Option(metavar="TEXT", help="Why, for --apply.", show_default=False)
     ] = "",
 ) -> None:
-    """Open the desk on this machine: look at what changed, and accept, reject or waive it.
+    """Open the desk, where you decide about what changed.
 
-    Needs `pip install "editproof[serve]"`. Ends with Ctrl-C.
+    It is a page on this machine, where you accept, reject or waive changes. It needs
+    `pip install "editproof[serve]"`, and ends with Ctrl-C.
     """
     with errors(as_json=False):
         from editproof.harness.operations.review import (

@@ -88,7 +88,9 @@ def run(
     grounds: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Draw on these photographs of yours.", show_default=False
+            metavar="FOLDER",
+            help="Draw the scenes on your photographs in this folder.",
+            show_default=False,
         ),
     ] = None,
     seed: Annotated[
@@ -138,7 +140,10 @@ def run(
         float | None,
         typer.Option(
             metavar="AMOUNT",
-            help="Stop before the edits cost more, by the pipelines' prices. --resume continues.",
+            help=(
+                "Stop before the edits cost more than this, by the pipelines' prices. --resume"
+                " continues."
+            ),
             min=0,
             show_default=False,
         ),
@@ -147,7 +152,7 @@ def run(
         str,
         typer.Option(
             metavar="DURATION",
-            help='Begin no case after that: "30 minutes", "8 hours". --resume continues.',
+            help='Begin no case after this time: "30 minutes", "8 hours". --resume continues.',
             show_default=False,
         ),
     ] = "",
@@ -155,7 +160,9 @@ def run(
         bool,
         typer.Option(
             "--stop-early",
-            help="Make no more edits with a model that is worse than the baseline beyond chance.",
+            help=(
+                "Make no more edits with a model once it is certain to be worse than the baseline."
+            ),
         ),
     ] = False,
     on: Annotated[
@@ -170,7 +177,7 @@ def run(
         str,
         typer.Option(
             metavar="DEVICE|NODE",
-            help="With --on: only machines with that device, or like that node, do the work.",
+            help="With --on: use only machines with this device, or machines like this node.",
             show_default=False,
         ),
     ] = "",
@@ -195,8 +202,8 @@ def run(
 ) -> None:
     """Run a suite, judge it, and write its report.
 
-    Exits 0 when every case ran, 3 when some could not. To have a regression fail the build, follow
-    with `editproof gate`.
+    Exits with 0 if every case ran, and 3 if some could not. To fail the build after a regression,
+    run `editproof gate` next.
     """
     with errors(
         as_json,
@@ -240,8 +247,8 @@ def run(
 @app.command(
     epilog="""\b
 Examples:
-  editproof measure                                   the newest run, by the metrics as they are now
-  editproof measure --metric flip --metric cer        by two more metrics
+  editproof measure                                   the newest run, with today's metrics
+  editproof measure --metric flip --metric cer        with two further metrics
   editproof measure runs/quick-20261121-101500 --out runs/again
                                                       a certain run, into a certain folder
 A baseline is measured again in its place: editproof baseline measure
@@ -259,10 +266,10 @@ def measure(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a run's pictures again, judge them, and write the report. Nothing is edited.
+    """Measure a run's pictures again, without editing.
 
-    For metrics that have changed or are new, and LPIPS weights that were not there. Exits as `run`
-    does.
+    Judges them and writes the report. Use it if metrics are new or have changed, or if LPIPS
+    weights were missing. Exits as `run` does.
     """
     with errors(as_json, goes_on="Remove the new folder, and measure the run again"):
         from editproof.harness.operations.measure import MeasureRequest, measure_run
@@ -310,20 +317,24 @@ def gate(
     markdown: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write it as a comment for a pull request.", show_default=False
+            metavar="FILE",
+            help="Write the verdict as a comment for a pull request.",
+            show_default=False,
         ),
     ] = None,
     gitlab: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write it as a GitLab code quality report.", show_default=False
+            metavar="FILE",
+            help="Write the verdict as a GitLab code quality report.",
+            show_default=False,
         ),
     ] = None,
     github: Annotated[
         bool | None,
         typer.Option(
             "--github/--no-github",
-            help="GitHub annotations and step summary. Default: where GitHub Actions runs us.",
+            help="GitHub annotations and step summary. Default: only on GitHub Actions.",
             show_default=False,
         ),
     ] = None,
@@ -331,7 +342,8 @@ def gate(
 ) -> None:
     """Judge a run against its budgets and a baseline.
 
-    Exits 0 pass, 1 regression, 2 invalid input, 3 it could not be judged.
+    Exits with 0 on a pass, 1 on a regression, 2 on invalid input, and 3 if the run could not be
+    judged.
     """
     gc.disable()  # no cycles are made, and looking for them in a million cases takes long
     with errors(as_json):
@@ -425,7 +437,8 @@ def _advise_on_budgets(run: Run, place: str) -> str:
         return ""
     return (
         f"look at the report. If its pictures are right, `editproof baseline accept"
-        f" {shlex.quote(place)}` accepts what they are over the budgets of {suite}"
+        f" {shlex.quote(place)}` accepts them, although they are outside the budgets of"
+        f" {suite}"
     )
 
 

@@ -45,22 +45,26 @@ def score(
     mask: Annotated[
         str,
         typer.Option(
-            metavar="FOLDER", help="White where the edit was to happen. Default: none is known."
+            metavar="FOLDER", help="White is where the edit was to happen. Default: no masks."
         ),
     ] = "",
     input_: Annotated[
         str,
         typer.Option(
-            "--input", metavar="FOLDER", help="What was edited. Default: the right answers."
+            "--input",
+            metavar="FOLDER",
+            help=("The pictures that were edited. Default: the right answers."),
         ),
     ] = "",
     metric: Annotated[
         list[str],
-        typer.Option(metavar="NAME", help="Measure this instead of the suite's. Repeatable."),
+        typer.Option(
+            metavar="NAME", help="Measure this metric instead of the suite's. Repeatable."
+        ),
     ] = [],  # noqa: B006 - typer copies it
     missing: Annotated[
         Literal["error", "skip"],
-        typer.Option(help="What a right answer without a finished picture is."),
+        typer.Option(help="How to count a right answer without a finished picture."),
     ] = "error",
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/NAME-TIME.", show_default=False)
@@ -73,9 +77,10 @@ def score(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure finished pictures, judge them, and write the report. Nothing is edited.
+    """Measure finished pictures, without a pipeline.
 
-    The result is a run: gate, compare and baseline accept work on it. Exits as `run` does.
+    Judges them and writes the report. The result is a run: gate, compare and baseline accept work
+    on it. Exits as `run` does.
     """
     with errors(as_json, goes_on="Remove the new folder, and score the pictures again"):
         from editproof.harness.operations.score import ScoreRequest

@@ -52,10 +52,10 @@ Examples:
 )
 def serve(
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Beyond this machine, keys are needed.")
+        str, typer.Option(metavar="ADDRESS", help="Any other host than this machine needs keys.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="INT", help="0: a free one.", min=0, max=65535)
+        int, typer.Option(metavar="INT", help="0: a free port.", min=0, max=65535)
     ] = 8077,
     folder: Folder = DEFAULT_FOLDER,
     settings: Annotated[
@@ -68,7 +68,7 @@ def serve(
         ),
     ] = [],  # noqa: B006 - typer copies it
     need_key: Annotated[
-        bool, typer.Option("--need-key", help="Ask for a key on this machine, too.")
+        bool, typer.Option("--need-key", help="Also ask for a key on this machine.")
     ] = False,
     max_body: Annotated[
         int, typer.Option(metavar="MIB", help="Largest body of a request.", min=1, max=4096)
@@ -87,7 +87,7 @@ def serve(
         str,
         typer.Option(
             metavar="DURATION",
-            help='Remove edits and pictures that were not used for so long: "30 days".',
+            help='Remove edits and pictures that were not used for this time: "30 days".',
             show_default=False,
         ),
     ] = "",
@@ -98,10 +98,10 @@ def serve(
     database: DatabaseUrl = "",
     store: StoreUrl = "",
 ) -> None:
-    """Offer the reference pipeline over HTTP: whole edits, each stage alone, masks, jobs, and the
-    shapes of OpenAI and IOPaint.
+    """Offer the reference pipeline over HTTP.
 
-    Needs `pip install "editproof[serve]"`. Ends with Ctrl-C.
+    Serves whole edits, each stage alone, masks and jobs, also to clients of OpenAI and IOPaint.
+    It needs `pip install "editproof[serve]"`, and ends with Ctrl-C.
     """
     with errors(as_json=False):
         from editproof.harness.operations.serve import ServeOptions, run_server

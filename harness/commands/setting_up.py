@@ -19,11 +19,12 @@ def init(
         bool, typer.Option("--gitlab", help="A GitLab job instead of a GitHub workflow.")
     ] = False,
     nightly: Annotated[
-        bool, typer.Option("--nightly", help="A workflow that runs every night, too.")
+        bool, typer.Option("--nightly", help="Also write a workflow that runs every night.")
     ] = False,
 ) -> None:
-    """Write a commented editproof.toml and a workflow for CI into this folder, where they are not
-    there yet.
+    """Write a commented editproof.toml and a CI workflow.
+
+    Writes them into this folder, and leaves files that exist as they are.
     """
     with errors(as_json=False):
         from editproof.harness.setup import starter
@@ -34,7 +35,7 @@ def init(
             typer.echo(f"wrote {path.relative_to(Path.cwd())}")
         for path in done.existing:
             typer.echo(
-                f"{path.relative_to(Path.cwd())} is here already and was not touched", err=True
+                f"{path.relative_to(Path.cwd())} exists already and was not changed", err=True
             )
         steps = starter.next_steps(server, nightly=nightly)
         typer.echo("\n".join(["next:", *(f"  {step}" for step in steps)]))
@@ -42,7 +43,10 @@ def init(
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Say what is installed, which weights are here, and what to do about the rest."""
+    """Say what is installed, and what to do about the rest.
+
+    Also says which weights were found.
+    """
     with errors(as_json):
         from editproof.harness.setup.doctor import check_installation
 
@@ -70,13 +74,14 @@ def explain(
     page: Annotated[
         Path | None,
         typer.Option(
-            help="Write all metrics, `reference` or `glossary` as a Markdown page.",
+            help="Write all metrics, or `reference` or `glossary`, as a Markdown page.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Explain a metric (what it sees and misses), a term, or a setting of the reference
-    pipeline.
+    """Explain a metric, a term, or a setting.
+
+    For a metric, it says what it sees and misses. Settings are those of the reference pipeline.
     """
     with errors(as_json=False):
         from editproof.harness.metrics.core.lpips_weights import find_weights

@@ -57,8 +57,8 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing) -> Iterable[str]:
             )
             yield (
                 f"{model}: the memory of its process grows by {number(now, 'MB')} an edit{before}."
-                " Look for pictures or tensors that are kept, or hold it to a limit: [[limits]] of"
-                ' = "growth"'
+                " Look for pictures or tensors that are kept. To limit it, write [[limits]] with"
+                ' of = "growth"'
             )
 
 
@@ -84,7 +84,7 @@ def _describe_slowdown(run: Run, baseline: Run, pairs: tuple[Columns, Columns], 
         return ""
     return (
         f"{model} is slower than in the baseline: an edit takes {ratio:.1f} times the {what} in the"
-        f" median, {now:.2g} s now and {then:.2g} s then. To hold it to a time, write [[limits]]"
+        f" median, {now:.2g} s now and {then:.2g} s then. To limit it, write [[limits]]"
     )
 
 

@@ -142,7 +142,7 @@ def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -
             )
             words = (
                 f"every {word} gives the same picture on {len(stuck)} of"
-                f" {count_noun(len(scenes), 'scene')}, where the accepted pictures differ. {check}"
+                f" {count_noun(len(scenes), 'scene')}, but the accepted pictures differ. {check}"
             )
             yield _make_finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
 

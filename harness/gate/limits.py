@@ -76,8 +76,8 @@ def list_left_out(run: Run, groups: Groups) -> Iterable[str]:
         if not covered:
             yield (
                 f"the budget for {budget.metric} {budget.stat} in {budget.region} was not judged:"
-                " no case of the families and models that this run is left with has that"
-                " number. A run of the whole suite judges it"
+                " no case of this run's families and models has that number. A run of the whole"
+                " suite judges it"
             )
 
 
@@ -145,7 +145,7 @@ def list_accepted_budgets(found: Iterable[Finding]) -> Iterator[str]:
     models = dict.fromkeys(model for one in accepted for model in one.models)
     yield (
         f"{join_words(tuple(models))}: {count_noun(len(accepted), 'shipped budget')} not kept"
-        f" ({join_words(tuple(numbers))}), as in the accepted run. To hold a model to them, write"
+        f" ({join_words(tuple(numbers))}), as in the accepted run. To enforce them, write"
         " [[budgets]] in a suite of your own"
     )
 
@@ -163,7 +163,7 @@ def _is_accepted(
 
 
 def _accept(finding: Finding) -> Finding:
-    added = ". The accepted run is past it, too"
+    added = ". The accepted run is also outside it"
     return replace(
         finding,
         outcome=Outcome.WAIVED,
@@ -200,8 +200,8 @@ def judge_growth(run: Run, limit: Limit, groups: Groups) -> Iterable[Finding]:
         group = ("all families", model)
         if grown is None:
             reason = (
-                f"it takes {cost.LEAST_EDITS} edits in one process to tell growth, on a system that"
-                " says what is held"
+                f"growth needs {cost.LEAST_EDITS} edits in one process, on a system that reports"
+                " the memory of a process"
             )
             yield make_unjudged_finding(
                 "limit", Budget(limit.of, "all", "max"), reason, model=model
@@ -272,7 +272,7 @@ def _judge_budget(
     measure = format_measure(budget.metric, budget.stat, budget.region)
     shown = "" if unit == format_title(budget.metric) else unit
     bound = f"budget of at {'most' if sign > 0 else 'least'} {number(limit, shown)}"
-    place = "past" if headroom < 0 else "within"
+    place = "outside" if headroom < 0 else "within"
     words = f"{measure} is {number(worst, shown)}, {place} the {bound}"
     evidence = Evidence(
         metric.identity,

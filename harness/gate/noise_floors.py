@@ -177,7 +177,7 @@ def write(
     seeds = sorted({case.seed for run in reruns for case in run.manifest.cases})
     lines = [
         (
-            "# How far measurements move though nothing has changed: `editproof noise` measured it."
+            "# How far measurements move when nothing has changed: `editproof noise` measured it."
             " Name this file as `noise` in"
         ),
         (
@@ -231,7 +231,7 @@ def _check_alike(reruns: Sequence[Run]) -> None:
             what = one.name.replace("pipelines.", "pipeline ") if pipeline else one.part
             raise UsageError(
                 f"{reruns[0].folder} and {run.folder} differ in their {what}: the noise floor is"
-                " what differs though nothing has changed. Name runs of the same suite and"
+                " what differs when nothing has changed. Name runs of the same suite and"
                 " pipelines"
             )
 

@@ -210,9 +210,9 @@ def check_margins(suite: Suite, noise: NoiseFloor) -> None:
             raise UsageError(
                 f"margins: {where(family, model, *key)}: the margin {margin:.4g} is below the noise"
                 f" floor {least:.4g} that {noise.source} shows for"
-                f" {counts[family] * len(suite.seeds)} cases, so clean reruns would overstep it."
-                f" Write {1.05 * least:.2g} or more (a margin may name its families), take the"
-                " margin out, or add seeds"
+                f" {counts[family] * len(suite.seeds)} cases, so clean reruns would exceed it."
+                f" Write {1.05 * least:.2g} or more (a margin may name its families), remove the"
+                " margin, or add seeds"
             )
 
 

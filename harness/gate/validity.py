@@ -62,7 +62,7 @@ def of_run(run: Run) -> Iterable[str]:
     """Why this run can't be judged."""
     total = len(run.manifest.cases)
     if not total:
-        yield "the run has no cases: its suite names no vector or no model"
+        yield "the run has no cases: its suite names no family or no model"
     if run.missing:
         listed = name_few([name_case(case) for case in run.missing])
         step = (
@@ -182,8 +182,8 @@ def _explain_scene(now: Case, before: Case) -> str:
         )
     if now.given_mask != before.given_mask:
         if now.given_mask:
-            return "the pipeline is handed the true mask now, and was not before"
-        return "the pipeline was handed the true mask before, and is not now"
+            return "the pipeline gets the true mask now, and did not before"
+        return "the pipeline got the true mask before, and does not now"
     return "the scene itself has changed"
 
 

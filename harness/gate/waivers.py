@@ -127,8 +127,8 @@ def _list_picture_notes(
     if again and day <= waiver.expires:
         yield (
             f"{name_few(again)} changed again under the waiver by {waiver.owner} until"
-            f" {waiver.expires} ({waiver.reason}): it is of other pictures, so it does not cover"
-            " these"
+            f" {waiver.expires} ({waiver.reason}). The waiver is for other pictures, so it does not"
+            " cover these"
         )
     if not same:
         return

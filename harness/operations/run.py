@@ -225,7 +225,7 @@ def plan_run(asked: RunRequest, project: Project) -> list[dict[str, str]]:
         ]
     )
     if not families or not suite.models:
-        raise UsageError(f"the suite {suite.name} has no cases: it names no vector or no model")
+        raise UsageError(f"the suite {suite.name} has no cases: it names no family or no model")
     return [
         {"suite": suite.name, "family": family, "model": model.name, "pipeline": model.spec}
         for family in families

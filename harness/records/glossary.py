@@ -15,24 +15,23 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             " `editproof runs merge` puts them together."
         ),
         "local copy": (
-            "The folder that stands for a run, a baseline or a cache at a URL. What it lacks is"
-            " fetched when it is read."
+            "The folder on this machine that holds the fetched parts of a run, a baseline"
+            " or a cache at a URL. A missing part is fetched when it is read."
         ),
         "model": (
-            "A pipeline under a name. Two models may differ in anything that a pipeline's name can"
-            " say."
+            "A pipeline with a name in the run. Two models may differ in any setting, not"
+            " only in weights."
         ),
         "capability": (
-            "Something that a pipeline says it can be asked for, such as its scales. The suite fits"
-            " itself to it."
+            "Something that a pipeline says it can do, such as its scales. The suite adapts to it."
         ),
         "probe": (
-            "A look at what a pipeline does with a known picture, before a suite is run on it:"
-            " `editproof probe`."
+            "A check of what a pipeline does with a known picture, before a suite is run on"
+            " it: `editproof probe`."
         ),
         "stage": (
-            "One part of a pipeline, such as detecting, inpainting or blending. The gate names the"
-            " first that differs."
+            "One part of a pipeline, such as detecting, inpainting or blending. The gate"
+            " names the first stage that differs."
         ),
         "family": (
             "One way in which edits break, such as `thin_text` or `tiled_seams`. Its scenes have a"
@@ -50,19 +49,20 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         ),
         "background": "The picture that a scene is drawn on. The parameter is called `ground`.",
         "own case": (
-            "A picture of yours that the suite edits beside the drawn scenes: `--cases FOLDER`."
+            "A picture of yours that is edited as a case: `--cases FOLDER`, or `[folders]`"
+            " in a suite."
         ),
         "seed": (
             "The number that a stochastic model draws its sample from. A deterministic model has"
             " none."
         ),
         "repeat": (
-            "An edit that is asked for once more, of a pipeline that takes no seed. It stands where"
-            " a seed would."
+            "One of several edits of the same scene by a pipeline that takes no seed. It"
+            " takes the place of a seed."
         ),
         "not applicable": (
-            "A scene that a model can't be asked, with the reason. It is not a case of the run, and"
-            " not an error."
+            "A scene that a model can't be asked to edit. The run gives the reason. It is"
+            " not a case of the run, and not an error."
         ),
         "case": (
             "One scene, one model and one seed. A run has one picture and one set of numbers for"
@@ -72,7 +72,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             "One edit of a chain: the output of a turn is the input of the next. A suite asks for"
             " more than one with `turns = 3`."
         ),
-        "drift": "How much a number changes a turn, with its 95 % interval.",
+        "drift": "How much a number changes from turn to turn, with its 95 % interval.",
         "suite": (
             "Which families, steps, models, seeds and metrics to run, and the rules to judge"
             " them by."
@@ -84,9 +84,9 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
     },
     "Where it is measured": {
         "region": "A part of the picture that a number is measured over.",
-        "edit": "The region that was to be replaced.",
-        "ring": "The region around the edit, where an edit's edge shows.",
-        "keep": "The region outside edit and ring, which must not change.",
+        "edit": "The region that had to be replaced.",
+        "ring": "The region around `edit`, where halos and seams of the edit show.",
+        "keep": "The region outside `edit` and `ring`, which must not change.",
         "protect": (
             "The region of fine features that must survive, such as microprint or a serial number."
         ),
@@ -141,16 +141,19 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "noise floor": (
             "How far a number moves when nothing has changed: `editproof noise` measures it."
         ),
-        "waiver": "A known finding that fails nothing until a day, with an owner and a reason.",
+        "waiver": (
+            "A known problem that does not fail the build until a day. It has an owner and a"
+            " reason."
+        ),
         "desk": "The page where people decide about what changed: `editproof review`.",
         "decision": (
             "What a person said at the desk about some pictures: accept, reject, needs work or"
             " waive. It is one file beside the baseline."
         ),
-        "group": "Changes that are alike, at the desk: they are decided once.",
+        "group": "Changes that are alike. At the desk, one decision covers all of them.",
         "kept sample": (
-            "A picture of a stochastic model that still is the accepted sample of its seed,"
-            " changed."
+            "A new picture of a stochastic model that is the accepted sample of the same"
+            " seed, with a change."
         ),
         "unchanged": (
             "Every picture is the accepted one, or differs no more than seeds do. The build passes."
@@ -185,7 +188,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             " margins. More is worse."
         ),
         "series": "The scores of one aspect of a family and model, night by night.",
-        "change point": "A night from which a series is on another level.",
+        "change point": "The night from which a series is on another level.",
         "slow drift": (
             "Many small changes of a series in one direction, none of which is a change point."
         ),
@@ -194,10 +197,10 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
             " same numbers of the same cases."
         ),
         "run length": "How many nights pass from one false alarm of slow drift to the next.",
-        "false discovery rate": "The share of change points that are none, over all series.",
+        "false discovery rate": "The share of false alarms among the change points of all series.",
         "flaky case": (
-            "A case whose picture or verdict changed though its pipeline, settings, libraries and"
-            " machine did not."
+            "A case whose picture or verdict changed although its pipeline, settings,"
+            " libraries and machine did not."
         ),
     },
     "How the gate is checked": {
@@ -209,7 +212,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         ),
         "fault": "Damage that is planted on purpose in one stage, to see whether the gate notices.",
         "repair": (
-            "A fault turned round: the faulty run is the baseline, and the sound one is judged."
+            "A reversed fault: the faulty run is the baseline, and the sound run is judged."
         ),
         "switch": (
             "One model's pictures in the baseline, and another's in this run, under one name."

@@ -62,7 +62,7 @@ def _list_model_notes(manifest: Manifest, model: str, cases: CaseTable) -> Itera
     given = list(dict.fromkeys(case.scene for case in handed))
     if given:
         yield (
-            f"{model} needs a mask: it is handed the true one where a scene gives none:"
+            f"{model} needs a mask. If a scene gives none, it gets the true one:"
             f" {count_noun(len(given), 'scene')} ({join_words(given)})"
         )
     if (cases.column("repeat") > 1).any():

@@ -207,7 +207,7 @@ def _manifest(config: RunConfig) -> Manifest:
     suite = config.suite
     if not (suite.variants or suite.folders) or not suite.models:
         raise UsageError(
-            f"the suite {suite.name} has no cases: it needs a vector, or a folder of your own"
+            f"the suite {suite.name} has no cases: it needs a family, or a folder of your own"
             " cases, and a model"
         )
     pipelines = config.engine.describe(suite.models)

@@ -47,9 +47,7 @@ def write_starters(folder: Path, server: Server, *, nightly: bool = False) -> St
     existing = tuple(path for path in texts if path not in written)
     if not written:
         names = " and ".join(str(path.relative_to(folder)) for path in existing)
-        raise UsageError(
-            f"{names} are here already and were not touched. Remove the one to replace"
-        )
+        raise UsageError(f"{names} exist already and were not changed. Remove the one to replace")
     return StarterFiles(written, existing)
 
 

@@ -97,4 +97,6 @@ def describe_check(check: DiffCheck) -> str:
     if check.value is None:
         return f"not judged: {name} has no number ({check.reason}); the limit is {asked}"
     value = numbers.format_quantity(check.value, check.unit)
-    return f"{'kept' if check.kept else 'past its limit'}: {name} is {value}; the limit is {asked}"
+    return (
+        f"{'kept' if check.kept else 'outside its limit'}: {name} is {value}; the limit is {asked}"
+    )

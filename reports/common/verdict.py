@@ -58,7 +58,7 @@ COUNTED = frozenset({"status", "seed"})
 HELD_TO = {"budget": "budget", "limit": "limit"}
 """What a rule's limit is called; of any other it is a margin."""
 
-PAST = {"budget": "over budget", "limit": "past a limit"}
+PAST = {"budget": "over budget", "limit": "over a limit"}
 """What is said of a number that does not keep such a rule: no picture need have got worse."""
 
 NAMED_FAMILIES = 4

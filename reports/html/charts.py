@@ -54,28 +54,28 @@ KINDS = (
         "limit",
         "Where it starts to fail",
         (
-            "Damage in the edit by step of the ladder, 1 being the easiest. Dashed lines are the"
-            " budgets’ limits, dotted where the budget no longer asks; a ring marks the step at"
-            " which a model passes one, × a step without a result. Turn by turn, each output is"
-            " edited again; below is the change a turn with its 95 % interval, and one that crosses"
-            " 0 may be noise."
+            "Damage in the edit by step of the ladder; step 1 is the easiest. Dashed lines are the"
+            " budgets’ limits, and dotted lines are steps that a budget does not cover. A ring"
+            " marks the step at which a model exceeds a limit, and × a step without a result. Turn"
+            " by turn, each output is edited again. Below is the change for each turn with its"
+            " 95 % interval; an interval that crosses 0 may be noise."
         ),
     ),
     (
         "spectral",
         "What happens to detail",
         (
-            "Energy in the edit by octave, actual over expected: below 0 dB detail is lost, above"
-            " it noise or texture was added. Lines are means over cases, bands reach from the"
-            " lowest to the highest case."
+            "Energy in the edit by octave, actual over expected. Below 0 dB, detail is lost; above"
+            " 0 dB, noise or texture was added. Lines are means over cases, and bands reach from"
+            " the lowest to the highest case."
         ),
     ),
     (
         "contrast",
         "What happens to contrast",
         (
-            "Local contrast in the edit by size of detail, actual over expected: below 0 dB it has"
-            " gone flat, above it harsh."
+            "Local contrast in the edit by size of detail, actual over expected. Below 0 dB the"
+            " edit is flatter, above 0 dB it is harsher."
         ),
     ),
     (
@@ -91,7 +91,7 @@ KINDS = (
     (
         "history",
         "The runs before",
-        "The runs of this suite that lie beside this one, oldest first: means over all cases.",
+        "The runs of this suite in the same folder, oldest first: means over all cases.",
     ),
 )
 """Kind, title, and what to see in it."""

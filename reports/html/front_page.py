@@ -169,7 +169,7 @@ def choose_headline(run: Run) -> Headline:
     judged = run.verdict
     if judged is None:
         return Headline(
-            "NOT JUDGED YET", "plain", "No gate has judged this run yet; `editproof gate` does."
+            "NOT JUDGED YET", "plain", "This run has not been judged. Run `editproof gate`."
         )
     word = verdict.write_headline(judged).upper()
     if judged.invalid:

@@ -22,7 +22,7 @@ from editproof.harness.records.foreign import read_file
 from editproof.harness.records.json_files import write_atomically
 
 MOST_CASES = 200
-"""Beyond, the file is too large to be opened with pleasure, let alone to be sent."""
+"""With more, the file is too large for a browser, and too large to send."""
 
 EXACT = frozenset({"input", "expected", "actual", "baseline"})
 """Whose pixels the viewer reads."""
@@ -55,9 +55,9 @@ def check_size(cases: int) -> None:
     """
     if cases > MOST_CASES:
         raise UsageError(
-            f"--single-file is for up to {MOST_CASES} cases, and here are {cases}: their pictures"
-            " would make a file that no browser opens with pleasure. Send the run folder instead;"
-            " the report in it needs no server"
+            f"--single-file is for up to {MOST_CASES} cases, and this run has {cases}. Their"
+            " pictures would make a file that is too large for a browser. Send the run folder"
+            " instead; the report in it needs no server"
         )
 
 

@@ -35,5 +35,5 @@ def test_nothing_lies_beside_it(run: runs.Run, tmp_path: Path) -> None:
 def test_too_many_cases_are_refused() -> None:
     """A run whose file nobody could open is refused, with both numbers."""
     check_size(MOST_CASES)
-    with pytest.raises(UsageError, match=f"{MOST_CASES} cases, and here are {MOST_CASES + 1}"):
+    with pytest.raises(UsageError, match=f"{MOST_CASES} cases, and this run has {MOST_CASES + 1}"):
         check_size(MOST_CASES + 1)

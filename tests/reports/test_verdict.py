@@ -308,7 +308,7 @@ def test_next_step_leads_to_the_first_picture() -> None:
 def test_a_number_past_a_budget_is_not_called_worse() -> None:
     """Nothing need have changed: it is over its budget, and said so."""
     assert make_line(BUDGET).said == "over budget"
-    assert make_line(replace(BUDGET, rule="limit")).said == "past a limit"
+    assert make_line(replace(BUDGET, rule="limit")).said == "over a limit"
     assert make_line(replace(BUDGET, outcome=Outcome.PASS, fails=False)).said == "pass"
 
 

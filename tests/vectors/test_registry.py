@@ -40,7 +40,7 @@ def test_unlike_any() -> None:
 
 def test_duplicate() -> None:
     """Two vectors of one name raise."""
-    with pytest.raises(ValueError, match="two vectors are called 'logo'"):
+    with pytest.raises(ValueError, match="two families are called 'logo'"):
         index_vectors((get_vector("logo"), get_vector("logo")))
 
 
@@ -118,7 +118,7 @@ def test_another_packages_vector(offered: Path) -> None:
                 r" several"
             ),
         ),
-        ("from editproof.vectors.registry import VECTORS", "two vectors are called 'thin_text'"),
+        ("from editproof.vectors.registry import VECTORS", "two families are called 'thin_text'"),
     ],
 )
 def test_a_bad_offer_names_its_package(offered: Path, source: str, message: str) -> None:

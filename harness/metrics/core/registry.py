@@ -77,8 +77,8 @@ METRICS: dict[str, Callable[[LpipsWeights], Metric]] = {
 }
 
 SLOW = ("flip", "cvvdp", "text_residue", "cer", "lpips_vgg", "lpips_squeeze")
-"""They take several hundred milliseconds, or need weights that few people have. They are measured
-if a suite names them.
+"""They take several hundred milliseconds, or need weights that few people have. So they are
+measured only if a suite names them.
 """
 
 EVERY_NIGHT = tuple(name for name in METRICS if name not in SLOW)

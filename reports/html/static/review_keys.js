@@ -9,9 +9,9 @@
   const node = (id) => document.getElementById(id);
 
   const ASKS = {
-    waive: { title: "Waive", label: "Why it may stay as it is for now", button: "Waive", about: "The picture as it is now fails nothing until that day. The gate says it where the picture changes again." },
+    waive: { title: "Waive", label: "Why it may stay as it is for now", button: "Waive", about: "Until that day, the picture as it is now fails nothing. If it changes again, the gate says so." },
     comment: { title: "Comment", label: "Text", button: "Comment", about: "Pinned to the place that you marked in the picture, if you marked one." },
-    apply: { title: "Apply", label: "Why these pictures are right now", button: "Accept into the baseline", about: "Every case that is accepted here, and about which no reviewer says otherwise, is accepted into the baseline. Others stay as they were." },
+    apply: { title: "Apply", label: "Why these pictures are right now", button: "Accept into the baseline", about: "Accepts into the baseline every case that is accepted here, unless reviewers disagree about it. Other cases stay as they were." },
   };
   let asking = "";
 

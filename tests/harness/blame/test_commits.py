@@ -126,12 +126,12 @@ def test_both_ends_must_lie_on_one_way(repository: Path) -> None:
     assert find_commits(repository, "HEAD~1", "main") == (first, last)
     assert "number 1 (Ada, " in describe_commit(repository, last)
     for good, bad in (("main", "HEAD~1"), ("main", "main")):
-        with pytest.raises(UsageError, match="must be a commit before --bad"):
+        with pytest.raises(UsageError, match="must be an ancestor of --bad"):
             find_commits(repository, good, bad)
     with pytest.raises(UsageError, match="has no commit 'nowhere'"):
         find_commits(repository, "nowhere", "main")
 
 
 def test_without_a_repository_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="lies in no git repository"):
+    with pytest.raises(UsageError, match="is not in a git repository"):
         find_repository(tmp_path)

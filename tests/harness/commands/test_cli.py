@@ -228,6 +228,16 @@ def test_help_imports_nothing_heavy() -> None:
     assert "Examples:" in done.stdout
 
 
+@pytest.mark.parametrize("group", ["", "baseline", "vectors", "history", "export", "cache", "runs"])
+def test_the_summary_of_each_command_is_a_whole_sentence(group: str) -> None:
+    """A longer one would be cut off with three dots, where nobody can read on."""
+    done = CliRunner().invoke(app, [*group.split(), "--help"])
+    summaries = done.stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert summaries
+    assert [line for line in summaries if not line.endswith(".")] == []
+    assert [line for line in summaries if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("arguments", [["vectors", "list"], ["doctor"]])
 def test_tables_are_there_as_json(folder: Path, arguments: list[str]) -> None:
     """`--json` prints the table's rows and nothing else."""

@@ -89,10 +89,10 @@ def test_a_mask_tells_regions_apart(diff: Diff, shrink: int) -> None:
 
 LIMITS = [
     (["--min", "psnr=10"], 0, "kept: PSNR mean in all"),
-    (["--min", "psnr=90"], 1, "past its limit: PSNR mean in all"),
+    (["--min", "psnr=90"], 1, "outside its limit: PSNR mean in all"),
     (["--max", "delta_e00/keep/worst=0"], 0, "ΔE00 worst in keep is 0.00"),
-    (["--max", "delta_e00/edit=0.1", "--min", "psnr=1"], 1, "past its limit: ΔE00 mean in edit"),
-    (["--max", "hue_offset/edit=0"], 1, "past its limit: Hue offset mean in edit"),
+    (["--max", "delta_e00/edit=0.1", "--min", "psnr=1"], 1, "outside its limit: ΔE00 mean in edit"),
+    (["--max", "hue_offset/edit=0"], 1, "outside its limit: Hue offset mean in edit"),
 ]
 
 

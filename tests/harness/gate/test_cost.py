@@ -126,4 +126,4 @@ def test_a_limit_of_growth_on_too_few_edits_is_not_judged() -> None:
     """Exit 3, with why."""
     verdict = judge_beside(costing(edits=5, limits=(Limit("growth", max=10.0),)), None)
     assert verdict.exit_code is ExitCode.INCOMPLETE
-    assert "it takes 8 edits in one process" in verdict.invalid[0]
+    assert "growth needs 8 edits in one process" in verdict.invalid[0]

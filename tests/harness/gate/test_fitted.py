@@ -57,7 +57,7 @@ def able(run: Run, can: Capabilities, *left_out: NotApplicable) -> Run:
     [
         ({"scale": 1}, "the baseline holds them at ×2 and this run asks at ×1"),
         ({"size": 32}, "the baseline holds them at 64 px and this run draws them at 32 px"),
-        ({"given_mask": True}, "the pipeline is handed the true mask now, and was not before"),
+        ({"given_mask": True}, "the pipeline gets the true mask now, and did not before"),
         ({"scene_seed": 8}, "the scene itself has changed"),
     ],
 )
@@ -98,7 +98,7 @@ def test_how_the_suite_was_fitted_is_said() -> None:
     assert list(list_fit_notes(run.manifest)) == [
         "ns is asked at ×1, since it does not make the suite's ×2",
         "ns: scenes are drawn at 32 px, since it does not take 64 px",
-        "ns needs a mask: it is handed the true one where a scene gives none: 1 scene (logo/1)",
+        "ns needs a mask. If a scene gives none, it gets the true one: 1 scene (logo/1)",
         "ns takes no seed: its pictures of a scene are repeats",
     ]
     assert list(list_fit_notes(run_of(measured(35.0)).manifest)) == []

@@ -200,7 +200,7 @@ def test_a_shipped_budget_that_the_accepted_run_is_past_is_waived() -> None:
     verdict = judge_beside(now, past)
     waived = verdict.findings[0]
     assert (waived.outcome, waived.fails) == (Outcome.WAIVED, False)
-    assert waived.text.endswith("The accepted run is past it, too")
+    assert waived.text.endswith("The accepted run is also outside it")
     assert not open_findings(verdict)
     assert any("1 shipped budget not kept (psnr in edit)" in note for note in verdict.notes)
     assert judge_beside(now, kept).findings[0].fails

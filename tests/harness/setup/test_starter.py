@@ -46,10 +46,10 @@ def test_init_leaves_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / SETTINGS).write_text("jobs = 3\n")
     first, second = (CliRunner().invoke(app, ["init"]) for _ in range(2))
     assert first.exit_code == 0
-    assert f"{SETTINGS} is here already" in first.stderr
+    assert f"{SETTINGS} exists already" in first.stderr
     assert f"wrote {WORKFLOWS['github']}" in first.stdout
     assert second.exit_code == 2
-    assert "were not touched" in second.stderr
+    assert "were not changed" in second.stderr
     assert (tmp_path / SETTINGS).read_text() == "jobs = 3\n"
 
 
