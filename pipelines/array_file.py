@@ -42,7 +42,7 @@ def read_array_size(data: bytes) -> tuple[int, int]:
         version = np.lib.format.read_magic(file)
         shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
     except (ValueError, EOFError) as error:
-        raise UnreadablePictureError(f"it is no .npy file that can be read: {error}") from error
+        raise UnreadablePictureError(f"it is not a readable .npy file: {error}") from error
     if not _is_picture(shape) or kind != np.dtype("<f4") or fortran or version != (1, 0):
         raise UnreadablePictureError(
             f"the .npy file has shape {shape} and type {kind}; it must be little-endian float32,"

@@ -200,7 +200,7 @@ def check_capabilities(stated: object) -> Capabilities:
             f" {stated.largest_px}"
         )
     if not isinstance(stated.concurrency, int) or stated.concurrency < 0:
-        raise ContractError(f"capabilities.concurrency is {stated.concurrency!r}; 0 is no limit")
+        raise ContractError(f"capabilities.concurrency is {stated.concurrency!r}; 0 means no limit")
     if not _is_amount(stated.price):
         raise ContractError(f"capabilities.price is {stated.price!r}; it must be 0 or more")
     return stated
@@ -363,8 +363,8 @@ def _view_memory(array: object, name: str, shape: str) -> npt.NDArray[Any]:
         )
     if isinstance(array, np.ma.MaskedArray):
         raise ContractError(
-            f"{name} is a masked array; fill it, since what lies under the mask would be"
-            " measured, too"
+            f"{name} is a masked array; fill it, since what is under the mask would also be"
+            " measured"
         )
     return np.ndarray.view(array, np.ndarray)
 

@@ -170,7 +170,7 @@ def _read_orientation(picture: Pil.Image) -> int:
 
 def _describe_error(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "it is no picture of a known kind"
+        return "it is not a picture of a known kind"
     return f"it can't be read: {str(error) or type(error).__name__}"
 
 

@@ -102,7 +102,7 @@ def _read_png(path: Path) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
     except FileNotFoundError as error:
         raise ContractError(f"there is no mask {path}") from error
     except (OSError, SyntaxError, UnidentifiedImageError) as error:
-        raise ContractError(f"{path} is no PNG that can be read") from error
+        raise ContractError(f"{path} is not a readable PNG") from error
     return levels, facts
 
 

@@ -34,7 +34,7 @@ def read_network(path: Path, kind: type[ModelDescriptor[Any]], *, purpose: str, 
         OSError,
     ) as error:
         raise ContractError(
-            f"{path} is no network that spandrel can load: {error or type(error).__name__}"
+            f"{path} is not a network that spandrel can load: {error or type(error).__name__}"
         ) from error
     except (pickle.UnpicklingError, EOFError) as error:
         raise ContractError(f"{path} is damaged, or holds more than weights: {error}") from error

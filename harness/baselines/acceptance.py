@@ -230,7 +230,7 @@ def _merge(before: BaselineState | None, run: Run, request: AcceptRequest) -> Ba
     if before is None:
         if partly or request.also:
             raise UsageError(
-                "there is no baseline yet: accept a whole run first, then parts of others"
+                "there is no baseline yet: accept a whole run first, then parts of other runs"
             )
         return BaselineState(run.manifest, trimmed, numbers, (), accepted)
     if not partly and not request.also:

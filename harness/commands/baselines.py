@@ -160,7 +160,8 @@ def baseline_accept(
     also: Annotated[
         bool,
         typer.Option(
-            "--also", help=("Accept as a further right answer, beside what was accepted before.")
+            "--also",
+            help=("Accept as a further right answer, in addition to those accepted before."),
         ),
     ] = False,
     author: Annotated[

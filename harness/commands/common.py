@@ -41,7 +41,7 @@ EditTimeout = Annotated[
 Metrics = Annotated[
     list[str],
     typer.Option(
-        metavar="NAME", help="A further metric, beside the suite's. Repeatable.", show_default=False
+        metavar="NAME", help="A metric in addition to the suite's. Repeatable.", show_default=False
     ),
 ]
 Trusted = Annotated[

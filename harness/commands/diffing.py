@@ -40,7 +40,7 @@ def diff(
         list[str],
         typer.Option(
             metavar="NAME",
-            help="A metric beside psnr, ssim and delta_e00, such as lpips. Repeatable.",
+            help="A metric in addition to psnr, ssim and delta_e00, such as lpips. Repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
     jod: Annotated[

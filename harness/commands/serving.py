@@ -33,7 +33,7 @@ StoreUrl = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="Pictures lie in an object store, s3://BUCKET/FOLDER, instead of the folder.",
+        help="Keep the pictures in an object store, s3://BUCKET/FOLDER, instead of the folder.",
         show_default=False,
     ),
 ]

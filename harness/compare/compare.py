@@ -290,7 +290,7 @@ def _explain_one_sided(group: PairGroup, at: int, numbers: _Numbers) -> str:
     reason = (
         grid.reason(at, column)
         if grid.states[at, column] > MEASURED
-        else "the scene has no such region there"
+        else "the scene does not have that region there"
     )
     return (
         f"{int(one_sided.sum())} of {len(group.a)} pairs were measured on one side only;"

@@ -342,7 +342,7 @@ SIGNS: tuple[Sign, ...] = (
         "cer",
         "mean",
         3.0,
-        _phrase_plainly("letters became others", "letters are right again"),
+        _phrase_plainly("letters became other letters", "letters are right again"),
         ("protect",),
     ),
     Sign("hue_offset", "mean", 1.2, _say_hue),

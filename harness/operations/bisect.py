@@ -267,8 +267,8 @@ def _choose_sign(bad: Run, good: Run, case: Case) -> Sign:
     sign = next((sign for sign, shows in SIGNS.items() if shows(bad, good)), None)
     if sign is None:
         raise UsageError(
-            f"{name_case(case)} is the same at both commits, bit for bit. Name others, or the"
-            " pipeline that changed: --pipeline PIPELINE"
+            f"{name_case(case)} is the same at both commits, bit for bit. Name other commits, or"
+            " the pipeline that changed: --pipeline PIPELINE"
         )
     return sign
 

@@ -70,6 +70,6 @@ def _check_files(case: Case, folder: Path) -> None:
     """
     if (case.own or case.folder) and current_id(case) != case.id:
         raise UsageError(
-            f"{case.folder} does not hold what {name_case(case)} was in {folder}: its files are"
-            " others, or have changed. Run the suite again"
+            f"{case.folder} does not hold what {name_case(case)} was in {folder}: its files"
+            " have changed. Run the suite again"
         )

@@ -169,7 +169,7 @@ class TrackingServer:
         if answer.is_error and answer.status_code != accepts:
             raise IncompleteError(
                 f"{where} answered {answer.status_code}: {plain_line(answer.text[:300])}."
-                " Check the server, and MLFLOW_TRACKING_TOKEN where it asks who you are"
+                " Check the server, and MLFLOW_TRACKING_TOKEN if it needs a login"
             )
         return answer
 

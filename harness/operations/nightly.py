@@ -85,7 +85,7 @@ def run_night(
         if newest.is_kept and newest.date == _name_date(now):
             return FinishedNight(newest.run, is_new=False)
         if not newest.is_kept and (done := _resume(newest.run.folder, request, project, console)):
-            warn(f"{newest.run.folder.name} was stopped, and went on")
+            warn(f"{newest.run.folder.name} was stopped, and is continued")
             return _keep(done, request, project, console, quiet=quiet)
     folder = _choose_folder(suite, _name_date(now), project)
     asked = RunRequest(

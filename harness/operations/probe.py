@@ -34,8 +34,8 @@ def probe_named(
     adapter = find_adapter(model.spec)
     if adapter and adapter.name == "outputs":
         raise UsageError(
-            f"{text}: finished pictures can't be probed, since nothing makes others. Measure them:"
-            " editproof score"
+            f"{text}: finished pictures can't be probed, since they can't be edited again. Measure"
+            " them: editproof score"
         )
     check_secrets([model])
     limits = project.settings.limits

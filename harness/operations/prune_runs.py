@@ -148,7 +148,7 @@ def _name_of(path: Path, project: Project) -> str:
     folder = find_folder(path).resolve()
     if not is_name and folder.parent != runs_folder:
         raise UsageError(
-            f"{path} does not lie in {name_place(runs_folder)}, where the project's runs are."
+            f"{path} is not in {name_place(runs_folder)}, where the project's runs are."
             " Remove it by hand"
         )
     return path.name if is_name else folder.name

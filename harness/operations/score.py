@@ -239,7 +239,7 @@ def _make_pattern(part: str, text: str, base: Path) -> str:
     if path.is_dir():
         if not any(one.suffix.lower() in PICTURES for one in path.iterdir()):
             raise UsageError(
-                f"--{part} {text} holds no picture. Name the folder that they lie in themselves, or"
+                f"--{part} {text} holds no picture. Name the folder that they are in themselves, or"
                 f" write a pattern: --{part} '{text}/**/{{name}}.png'"
             )
         return f"{path.resolve()}/{{name}}.*"

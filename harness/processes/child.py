@@ -182,7 +182,7 @@ class Child:
             try:
                 how = _describe_end(self._guard.wait(LAST_WORDS_S))
             except subprocess.TimeoutExpired:
-                how = "it closed its connection and went on; the process was stopped"
+                how = "it closed its connection and did not end; the process was stopped"
         self.let_go()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._guard.wait(END_WITHIN_S + 1)

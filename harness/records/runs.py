@@ -217,8 +217,8 @@ def has_blob(folder: Path, digest: str) -> bool:
 def _name_blob(folder: Path, digest: str) -> str:
     if not is_digest(digest):
         raise DamagedError(
-            f"{digest!r} is no SHA-256, so {folder} can have no picture of that name: a file in it"
-            " is damaged, or was made to lead elsewhere"
+            f"{digest!r} is not a SHA-256, so {folder} can't have a picture of that name: a file in"
+            " it is damaged, or was made to lead elsewhere"
         )
     return f"{BLOBS}/{digest[:2]}/{digest}.png"
 

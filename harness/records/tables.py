@@ -253,8 +253,8 @@ def _check_columns(schema: Any, words: Sequence[str], path: Path) -> None:
     wrong = [name for name in words if "string" not in kinds.get(name, "")]
     if wrong or kinds.get("value", "double") != "double":
         raise DamagedError(
-            f"{path} is damaged: its column {(wrong or ['value'])[0]!r} is none of ours. Remove it,"
-            " and the journal is read instead"
+            f"{path} is damaged: its column {(wrong or ['value'])[0]!r} is not one of ours. Remove"
+            " it, and the journal is read instead"
         )
 
 

@@ -24,7 +24,7 @@ def parse_duration(text: str, name: str) -> timedelta:
     duration = float(match[1]) * UNITS[match[2]] if match else timedelta()
     if not timedelta() < duration <= MAX_DURATION:
         raise ValueError(
-            f"{name} is {text!r}, which is no duration: write a number above 0 and a unit"
+            f"{name} is {text!r}, which is not a duration: write a number above 0 and a unit"
             f' ({", ".join(f"{unit}s" for unit in UNITS)}), such as "30 days"'
         )
     return duration

@@ -97,7 +97,7 @@ def _add_pictures(app: FastAPI, pictures: DeskPictures) -> None:
             )
         except (LookupError, UnknownCaseError):
             raise Problem(
-                404, "no_picture", "The case has no such picture.", remedy="Choose another."
+                404, "no_picture", "The case does not have that picture.", remedy="Choose another."
             ) from None
         return Response(data, media_type=media_type, headers=KEPT_BY_BROWSER)
 
@@ -203,7 +203,7 @@ def _as_json(value: dict[str, Any]) -> Response:
 def _make_ruling(desk: Desk, question: DecisionQuestion) -> Ruling:
     numbers = dict.fromkeys(question.cases)
     if not all(0 <= number < len(desk.changes) for number in numbers):
-        raise Problem(422, "unknown_case", "A case has no such number.", remedy="Reload the desk.")
+        raise Problem(422, "unknown_case", "No case has that number.", remedy="Reload the desk.")
     place = question.place
     return Ruling(
         question.kind,

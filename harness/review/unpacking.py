@@ -117,7 +117,7 @@ def _check_name(entry: zipfile.ZipInfo, archive: Path) -> PurePosixPath:
 def _find_run(paths: Iterable[PurePosixPath], archive: Path) -> PurePosixPath:
     roots = [path.parent for path in paths if path.name == MANIFEST]
     if not roots:
-        raise UsageError(f"{archive} holds no run: no {MANIFEST} lies in it")
+        raise UsageError(f"{archive} holds no run: it has no {MANIFEST}")
     if len(roots) > 1:
         raise UsageError(
             f"{archive} holds {len(roots)} runs. Unpack it, and name one: `editproof review RUN`"

@@ -94,7 +94,7 @@ def merge_manifests(shards: Sequence[Run]) -> Manifest:
 def _find_shard(run: Run) -> Shard:
     if run.manifest.shard is None:
         raise UsageError(
-            f"{name_place(run.folder)} is no shard, but a whole run. `editproof run --shard I/N`"
+            f"{name_place(run.folder)} is a whole run, and not a shard. `editproof run --shard I/N`"
             " makes shards"
         )
     return run.manifest.shard

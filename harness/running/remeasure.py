@@ -41,7 +41,9 @@ def remeasure(source: Run, config: RunConfig, progress: Progress) -> Run:
     if config.folder.exists() and any(config.folder.iterdir()):
         raise UsageError(f"{config.folder} is not empty. Choose another --out")
     if config.folder.is_relative_to(source.folder.resolve()):
-        raise UsageError(f"{config.folder} lies in what it would measure. Choose another --out")
+        raise UsageError(
+            f"{config.folder} is in the folder that it would measure. Choose another --out"
+        )
     manifest = _manifest(source, config)
     cases = {case.id: case for case in manifest.cases}
     made = [

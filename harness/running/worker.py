@@ -270,7 +270,7 @@ class Worker:
         expected = scene.blobs.get("expected")
         if any(record.blobs.get("expected", expected) != expected for record in made):
             raise UsageError(
-                "the scene is drawn otherwise now than when the edit was made. Run it again"
+                "the scene is drawn differently now than when the edit was made. Run it again"
             )
         yield from (
             self._explain_absence(record) for record in made if "actual" not in record.blobs

@@ -86,7 +86,7 @@ class WorkerProcess:
         worker.
         """
         if self.work is None:
-            raise RuntimeError("the worker has nothing at hand")
+            raise RuntimeError("the worker has no scene to work on")
         patience_s = TRANSFER_S if self.time_left_s() else 0.0
         longest_s = self._setup.longest_s(self.work)
         try:

@@ -121,7 +121,7 @@ def parse_json(data: bytes, where: str) -> Any:
     """JSON as RFC 8259 has it, which knows no NaN. Raises Problem where it is none."""
 
     def refuse(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no JSON")
+        raise ValueError(f"{word} is not JSON")
 
     try:
         return json.loads(data, parse_constant=refuse)
@@ -129,7 +129,7 @@ def parse_json(data: bytes, where: str) -> Any:
         raise Problem(
             400,
             "bad_json",
-            f"{where} is no JSON: {error}",
+            f"{where} is not JSON: {error}",
             field="" if where == "the body" else where,
             remedy="Send valid JSON, in UTF-8.",
         ) from error

@@ -63,8 +63,8 @@ def _check_keys(service: Service) -> None:
     settings = service.settings
     if settings.checks_keys and not list_keys(service.database):
         raise UsageError(
-            f"others may reach {settings.host}, and there is no API key yet. Make one first:"
-            f" editproof serve-key NAME --folder {settings.folder}"
+            f"other machines may reach {settings.host}, and there is no API key yet. Make one"
+            f" first: editproof serve-key NAME --folder {settings.folder}"
         )
 
 

@@ -239,7 +239,7 @@ def _judge_answer(probe: Probe, name: str, asked: EditRequest, answer: Answer) -
         probe.add(topic, "ok", f"it refuses: {answer.refused}")
     elif (outside := measure_change(asked, answer.image).outside) >= LEAST:
         level: Level = "problem" if probe.can.keeps_outside else "note"
-        probe.add(topic, level, f"{outside:.0%} of what lies outside it changed")
+        probe.add(topic, level, f"{outside:.0%} of what is outside it changed")
     else:
         probe.add(topic, "ok", "answered")
 
@@ -293,7 +293,11 @@ def _check_seeds(probe: Probe, asker: Asker, request: EditRequest, image: Image)
         probe.add("seed", *_rate_deterministic(probe, "another seed gives the same picture"))
     elif not probe.info.stochastic:
         probe.stochastic = True
-        probe.add("seed", "problem", "another seed gives another picture, and it says otherwise")
+        probe.add(
+            "seed",
+            "problem",
+            "another seed gives another picture, but it says that seeds do not matter",
+        )
     else:
         probe.add("seed", "ok", "the same seed gives the same picture, another one another")
 
@@ -351,7 +355,7 @@ def _check_files(probe: Probe, asker: Asker, request: EditRequest, image: Image)
         if answer.error:
             probe.add(name, "problem", f"a file with it fails: {answer.error}")
         elif wrong and probe.can.keeps_outside:
-            probe.add(name, "problem", "a file with it is read otherwise than it looks")
+            probe.add(name, "problem", "a file with it is read differently from how it looks")
         else:
             probe.add(name, "ok", "no file with it goes wrong")
 

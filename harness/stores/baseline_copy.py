@@ -101,7 +101,7 @@ class BaselineCopy:
         if not self._objects.replace(INDEX, index, self._notes.version or None):
             remove_copy(self._folder)
             raise IncompleteError(
-                f"the baseline {self._objects.url} was changed by somebody else meanwhile, and is"
+                f"the baseline {self._objects.url} has been changed by somebody else, and is"
                 " left as it is now. Look at it, then try again"
             )
         found = self._objects.read_version(INDEX)
@@ -112,7 +112,7 @@ class BaselineCopy:
         where = f"{self._objects.url}/{name}"
         data = self._objects.read(name)
         if data is None:
-            raise DamagedError(f"{where} is gone, though {INDEX} counts on it. Accept a run again")
+            raise DamagedError(f"{where} is gone, but {INDEX} names it. Accept a run again")
         state = decode_json(data, _State, where, verified=True)
         if len(state.files) > MOST_FILES or any(map(_leads_elsewhere, state.files)):
             raise DamagedError(f"{where} is damaged: it names what no baseline holds")

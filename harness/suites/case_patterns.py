@@ -112,7 +112,7 @@ def check_patterns(folder: CaseFolder, where: str) -> dict[str, Pattern]:
         others = (folder.mask, folder.prompts, folder.group_column)
         if any(others) or folder.mask_means_edit == "black":
             raise UsageError(
-                f'{where} needs input = "PATTERN", which says where the inputs lie, such as'
+                f'{where} needs input = "PATTERN", the path of the inputs, such as'
                 ' "images/{name}.png"'
             )
         return patterns

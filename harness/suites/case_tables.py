@@ -38,7 +38,9 @@ def make_case_folder(name: str, written: str | FolderTable, base: Path) -> CaseF
     folder = CaseFolder(name=name, path=str(path), **fields)
     check_patterns(folder, f"folders.{name}")
     if folder.expected and not folder.input:
-        raise UsageError(f"folders.{name} needs input, beside expected: what is to be edited")
+        raise UsageError(
+            f"folders.{name} needs input, in addition to expected: what is to be edited"
+        )
     return folder
 
 

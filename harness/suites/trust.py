@@ -100,7 +100,7 @@ def trusted_pipeline(spec: str, trust: Trust, *, where: object, option: str) -> 
         if trust.everything or not beyond or _identity(spec) in named:
             return spec
     except ContractError as error:
-        raise UsageError(f"{where} names a pipeline that there is not: {error}") from error
+        raise UsageError(f"{where} names a pipeline that does not exist: {error}") from error
     raise UsageError(
         f"{where} names the pipeline {spec!r}, and you did not. It would {_listed(beyond)}. If you"
         f" know what it does, allow it with --trust, or name it yourself: {option}, or under"

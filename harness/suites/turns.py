@@ -54,8 +54,8 @@ def check_turn_names(cases: Sequence[Case]) -> None:
     for case in cases:
         if case.turn == 1 and case.scene in later:
             raise UsageError(
-                f"{case.folder} has a case {case.own!r}, and a later turn of another case has that"
-                " name, too. Rename the files of one of them"
+                f"{case.folder} has a case {case.own!r}, and a later turn of another case has the"
+                " same name. Rename the files of one of them"
             )
 
 

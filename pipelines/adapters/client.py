@@ -285,7 +285,9 @@ class Client:
                 method, sent = "GET", {"headers": sent["headers"]}
             sent.pop("params", None)  # they belong to the first URL
             url = following
-        raise AnswerError(f"{where} leads on and on: more than {MOST_REDIRECTS} redirects")
+        raise AnswerError(
+            f"{where} leads to too many addresses: more than {MOST_REDIRECTS} redirects"
+        )
 
     def _check_redirect(self, where: _Where, url: str, following: str) -> None:
         allowed = self._fields.redirects

@@ -312,7 +312,7 @@ class ComfyUI(Service[Fields]):
             if now[key] != self._server[key]
         ]
         raise ServiceError(
-            f"the server at {self.fields.address} changed while the run went on:"
+            f"the server at {self.fields.address} changed during the run:"
             f" {'; '.join(changed)}. Start another run"
         )
 

@@ -52,7 +52,7 @@ ENDINGS = (
 
 STAGE = "finished picture"
 
-HINT = "Write where the names of cases stand, e.g. FOLDER/{name}_{seed}.png"
+HINT = "Write a placeholder for the case's name, e.g. FOLDER/{name}_{seed}.png"
 
 SEED = "0|[1-9][0-9]{0,9}"
 """How a seed is written."""
@@ -83,7 +83,7 @@ class Fields(AdapterFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         check_placeholders(self.pattern, PLACEHOLDERS, "pattern")
         plain = re.sub(r"\{\w+\}", "x", self.pattern).removesuffix(".*")
         if not find_placeholders(self.pattern):
-            raise ValueError("pattern names one file: write {case} or {name} where the name stands")
+            raise ValueError("pattern names one file: write {case} or {name} in place of the name")
         if re.search(r"\}\{\w+\}", self.pattern):
             raise ValueError("pattern must have something between two placeholders, such as _")
         if any(mark in plain for mark in "{}*"):
@@ -257,9 +257,7 @@ class FinishedPictures:
         """
         base = Path(self.fields.folder)
         if not base.is_dir():
-            raise ContractError(
-                f"there is no folder {base}. Name the folder that the pictures lie in"
-            )
+            raise ContractError(f"there is no folder {base}. Name the folder of the pictures")
         inside = base.resolve()
         found: dict[str, Path] = {}
         for name in list_pictures(base):

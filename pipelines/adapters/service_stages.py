@@ -69,7 +69,9 @@ class Pictures:
             try:
                 self._known[digest] = decode_array(answer.body)
             except UnreadablePictureError as error:
-                raise AnswerError(f"{answer.url} gave what is no picture: {error}") from error
+                raise AnswerError(
+                    f"{answer.url} gave something that is not a picture: {error}"
+                ) from error
         return self._known[digest]
 
 

@@ -155,7 +155,7 @@ def load(path: Path) -> Calibration:
         or facts.get("method") not in {"mean_std", "procrustes"}
         or set(tensors) != _TENSORS
     ):
-        raise ContractError(f"inpaint.conditioning: {path} is no calibration of format {FORMAT}")
+        raise ContractError(f"inpaint.conditioning: {path} is not a calibration of format {FORMAT}")
     if facts.get("sha256") != hashlib.sha256(path.read_bytes()).hexdigest():
         raise ContractError(
             f"inpaint.conditioning: {path} is not the file that {_facts_path(path)} was written for"

@@ -377,7 +377,7 @@ def _load_pipeline(source: Path | str, precision: str) -> LoadedPipeline:
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ContractError(
-            f"{source} is no inpainting pipeline with safetensors weights: {_first_line(error)}"
+            f"{source} is not an inpainting pipeline with safetensors weights: {_first_line(error)}"
         ) from error
     pipe.set_progress_bar_config(disable=True)
     return LoadedPipeline(pipe.to(device), pipe.scheduler)

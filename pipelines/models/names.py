@@ -53,7 +53,7 @@ def diffusers_source(name: str) -> Path | str:
     if source and folder.is_dir():
         if not (folder / "model_index.json").is_file():
             raise ContractError(
-                f"{name}: the folder {folder} holds no model_index.json, so it is no diffusers"
+                f"{name}: the folder {folder} holds no model_index.json, so it is not a diffusers"
                 " pipeline"
             )
         return folder
@@ -65,7 +65,8 @@ def diffusers_source(name: str) -> Path | str:
     if HUB_ID.fullmatch(source):
         return source
     raise ContractError(
-        f"{name}: there is no folder {folder}, and {source!r} is no hub id, which reads owner/name"
+        f"{name}: there is no folder {folder}, and {source!r} is not a hub id, which reads"
+        " owner/name"
     )
 
 

@@ -46,8 +46,8 @@ def save(array: npt.ArrayLike) -> bytes:
         (save(np.array([{}], object)), "type object"),
         (encode_array(RANDOM)[:-4], "length"),
         (encode_array(RANDOM) + b"more", "length"),
-        (MAGIC, "no .npy file"),
-        (MAGIC + b"\x01\x00\xff\xff{", "no .npy file"),
+        (MAGIC, "not a readable .npy file"),
+        (MAGIC + b"\x01\x00\xff\xff{", "not a readable .npy file"),
     ],
 )
 def test_anything_else_is_named(data: bytes, why: str) -> None:

@@ -176,7 +176,7 @@ def test_a_template_that_can_t_be_read_is_named(photo: Image, tmp_path: Path) ->
     with pytest.raises(ContractError, match=r"detect\.template: .*missing\.png can't be read"):
         find_template(photo, str(tmp_path / "missing.png"), min_score=0.8)
     (tmp_path / "notes.png").write_text("no picture")
-    with pytest.raises(ContractError, match=r"detect\.template: .*notes\.png: it is no picture"):
+    with pytest.raises(ContractError, match=r"detect\.template: .*notes\.png: it is not a picture"):
         find_template(photo, str(tmp_path / "notes.png"), min_score=0.8)
 
 

@@ -173,5 +173,5 @@ def test_the_reference_pipeline_reads_the_file(pixels: Pixels) -> None:
                 file=saved(Pil.fromarray(pixels).transpose(Pil.Transpose.ROTATE_90), "PNG"),
             )
         )
-    with pytest.raises(ContractError, match=r"request\.file: it is no picture"):
+    with pytest.raises(ContractError, match=r"request\.file: it is not a picture"):
         run(EditRequest(image, mask, file=b"nothing"))

@@ -90,7 +90,7 @@ def test_another_kind_of_png_is_refused(
 
 def test_what_is_no_picture_or_not_there_is_named(tmp_path: Path, image: Image) -> None:
     (tmp_path / "notes.png").write_text("no picture")
-    with pytest.raises(ContractError, match=r"notes\.png is no PNG"):
+    with pytest.raises(ContractError, match=r"notes\.png is not a readable PNG"):
         load_mask(tmp_path / "notes.png", image)
     with pytest.raises(ContractError, match=r"there is no mask .*missing\.png"):
         load_mask(tmp_path / "missing.png", image)

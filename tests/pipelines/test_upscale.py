@@ -200,7 +200,7 @@ def test_a_name_or_a_file_that_is_no_upscaler_is_a_clear_error(
     save_file({"weight": np.zeros(3, np.float32)}, tmp_path / "other.safetensors")
     (tmp_path / "words.txt").write_text("hello")
     for file in ("damaged.safetensors", "other.safetensors", "words.txt"):
-        with pytest.raises(ContractError, match=r"no network that spandrel can load"):
+        with pytest.raises(ContractError, match=r"not a network that spandrel can load"):
             find_upscaler(f"spandrel:{tmp_path / file}")(photo, 2)
 
 

@@ -53,7 +53,7 @@ FAILURES = {
     "liar_of_values": "values from",
     "many_stages": "100000 entries",
     "many_settings": "100000 entries",
-    "closed_and_hanging": "closed its connection and went on",
+    "closed_and_hanging": "closed its connection and did not end",
     "closed_and_returning": "exit code 70",
     "reused_descriptor": "exit code 70",
     "kills_parent": "SIGKILL",

@@ -145,7 +145,7 @@ def test_the_second_of_two_machines_is_told(
             accept(35.0)
             back()
 
-    with pytest.raises(IncompleteError, match="was changed by somebody else meanwhile"):
+    with pytest.raises(IncompleteError, match="has been changed by somebody else"):
         accept_meanwhile()
     assert read(url) == [35.0, 35.0]
 

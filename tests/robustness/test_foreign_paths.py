@@ -38,7 +38,7 @@ def test_a_hash_is_64_hexadecimal_digits(text: str, tmp_path: Path) -> None:
     assert not is_digest(text)
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(msgspec.json.encode(text), type=Digest)
-    with pytest.raises(UsageError, match="no SHA-256"):
+    with pytest.raises(UsageError, match="not a SHA-256"):
         runs.blob_path(tmp_path, text)
     assert is_digest("0123456789abcdef" * 4)
 
@@ -87,7 +87,7 @@ def test_a_table_whose_hash_leads_elsewhere_is_refused(cli: Cli, work: Path) -> 
     assert tables.read_current_index(work / "received")
     done = cli("gate", "received", "--no-github")
     assert done.exit_code == 2
-    assert "no SHA-256" in done.stderr
+    assert "not a SHA-256" in done.stderr
 
 
 @pytest.mark.parametrize("file", ["maps.json", "baseline/pairs.json"])

@@ -286,7 +286,7 @@ def _decode_base64(text: str, name: str) -> bytes:
         raise Problem(
             400,
             "bad_base64",
-            f"{name} is no base64.",
+            f"{name} is not base64.",
             field=name,
             remedy="Send the file in base64, or as a data URL.",
         ) from None

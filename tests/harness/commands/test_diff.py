@@ -125,7 +125,7 @@ def write_wrong_files() -> None:
 
 WRONG = [
     (["right.png", "small.png"], r"small\.png is 60×60, and right\.png is 96×64"),
-    (["right.png", "no picture.png"], r"no picture\.png: it is no picture"),
+    (["right.png", "no picture.png"], r"no picture\.png: it is not a picture"),
     (["right.png", "torn.png"], r"torn\.png: it can't be read"),
     (["right.png", "gone.png"], r"gone\.png can't be read: No such file"),
     (["right.png", "."], r"\. is a folder. Name a file"),

@@ -88,10 +88,10 @@ def test_the_cache_is_pruned_by_age_and_by_size(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("cache", "prune", "--older-than", "30"), "--older-than is '30', which is no duration"),
+        (("cache", "prune", "--older-than", "30"), "--older-than is '30', which is not a duration"),
         (("cache", "prune", "--max-size", "10GB"), "--max-size is '10GB', which is not a size"),
         (("runs", "prune", "nowhere"), "no run 'nowhere'"),
-        (("runs", "prune", "/etc"), "does not lie in"),
+        (("runs", "prune", "/etc"), "is not in"),
         (("runs", "prune", "--baseline", "nowhere"), "nowhere is not a baseline"),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_link_in_the_runs_folder_is_left_alone(runs: Path, folder: Path) -> No
     outside = make_run(folder / "outside", days=DAYS * -1 + 99)
     (runs / "link").symlink_to(outside)
     assert "no run 'link'" in call("runs", "prune", "link", code=2).stderr
-    assert "does not lie in" in call("runs", "prune", "runs/link", code=2).stderr
+    assert "is not in" in call("runs", "prune", "runs/link", code=2).stderr
     call("runs", "prune")
     assert (outside / MANIFEST).is_file()
     assert (runs / "link").is_symlink()

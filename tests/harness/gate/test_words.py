@@ -102,7 +102,7 @@ PHRASES = [
         "fine print is harder to read",
         "fine print is easier to read",
     ),
-    ("cer", "mean", 0.0, 0.5, "letters became others", "letters are right again"),
+    ("cer", "mean", 0.0, 0.5, "letters became other letters", "letters are right again"),
     (
         "hue_offset",
         "mean",

@@ -30,5 +30,5 @@ def test_a_number_and_a_unit(text: str, hours: float) -> None:
 )
 def test_anything_else_is_refused_by_name(text: str) -> None:
     """The message names the setting, what it is, and what to write."""
-    with pytest.raises(ValueError, match=r"retention\.runs is .*which is no duration.*30 days"):
+    with pytest.raises(ValueError, match=r"retention\.runs is .*which is not a duration.*30 days"):
         parse_duration(text, "retention.runs")

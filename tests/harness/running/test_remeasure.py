@@ -203,7 +203,7 @@ def test_a_run_is_not_measured_into_itself(command: Command, run: Run) -> None:
     """Nor a baseline, which would be none afterwards."""
     done = command("measure", "run", "--out", "run/again")
     assert done.returncode == 2
-    assert "lies in what it would measure" in done.stderr
+    assert "is in the folder that it would measure" in done.stderr
     assert not (run.folder / "again").exists()
 
 

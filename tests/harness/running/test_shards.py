@@ -99,7 +99,7 @@ def test_a_run_without_one_of_its_shards_is_refused(parts: list[Run], tmp_path: 
 
 def test_a_whole_run_is_no_shard(parts: list[Run], tmp_path: Path) -> None:
     merged = merge_shards(parts, tmp_path / "whole")
-    with pytest.raises(UsageError, match="is no shard, but a whole run"):
+    with pytest.raises(UsageError, match="is a whole run, and not a shard"):
         merge_shards([merged, *parts], tmp_path / "another")
 
 

@@ -214,7 +214,7 @@ def test_all_bad_cases_are_listed_at_once(tmp_path: Path) -> None:
     assert str(error) == f"3 of 30 cases in {tmp_path} can't be used"
     lines = all_lines(error)
     assert "expected/01.png is 30×30; it must be the input's 60×40" in lines
-    assert "in/02.png: it is no picture" in lines
+    assert "in/02.png: it is not a picture" in lines
     assert "mask/03.png is all black: the mask marks nothing to edit. White must mark it" in lines
     for number in range(30):
         (tmp_path / "in" / f"{number:02}.png").write_bytes(b"nothing")

@@ -180,7 +180,7 @@ SPOILT: list[tuple[str, Spoil]] = [
         lambda place: save(place / "expected.png", (60, 90)),
     ),
     (
-        r"input\.png: it is no picture",
+        r"input\.png: it is not a picture",
         lambda place: (place / "input.png").write_bytes(b"no picture"),
     ),
     (

@@ -126,7 +126,7 @@ def test_what_is_wrong_is_said_before_anything_runs(command: Command, folder: Pa
     done = command("run", "-q", "--cases", "mine")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "bad/input.png: it is no picture" in done.stderr
+    assert "bad/input.png: it is not a picture" in done.stderr
     assert not list((folder / "runs").glob("*/manifest.json"))
 
 

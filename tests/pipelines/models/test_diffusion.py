@@ -206,19 +206,19 @@ def test_a_folder_with_pickled_weights_only_is_refused(
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     torch.save(load_file(weights), weights.with_suffix(".bin"))
     weights.unlink()
-    with pytest.raises(ContractError, match="no inpainting pipeline with safetensors weights"):
+    with pytest.raises(ContractError, match="not an inpainting pipeline with safetensors weights"):
         fill(f"diffusers:{folder}")
 
 
 def test_a_pipeline_of_another_kind_is_refused(tmp_path: Path) -> None:
     """One that can't inpaint, and an index that is no JSON."""
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline"}), "utf-8")
-    with pytest.raises(ContractError, match="no inpainting pipeline"):
+    with pytest.raises(ContractError, match="not an inpainting pipeline"):
         fill(f"diffusers:{tmp_path}")
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "model_index.json").write_text("{", "utf-8")
-    with pytest.raises(ContractError, match="no inpainting pipeline"):
+    with pytest.raises(ContractError, match="not an inpainting pipeline"):
         fill(f"diffusers:{broken}")
 
 

@@ -21,7 +21,7 @@ from editproof.pipelines.models.names import CLASSICAL, MICROFILL, check_model, 
                 " id>, spandrel:<file>"
             ),
         ),
-        ("diffusers:", "is no hub id, which reads owner/name"),
+        ("diffusers:", "is not a hub id, which reads owner/name"),
         ("diffusers:/nowhere/at-all", "there is no folder /nowhere/at-all"),
         ("diffusers:./nowhere", "there is no folder nowhere"),
         ("spandrel:/nowhere/lama.safetensors", "there is no file /nowhere/lama.safetensors"),
