@@ -144,8 +144,8 @@ class PartBranch:
             return REMOTE in run_git(self._folder, "remote").split()
         except GitError as error:
             raise UsageError(
-                f"history = '{SCHEME}{self._branch}' needs a git repository: {self._folder} is not in"
-                " one. Make one with `git init`, or name a folder"
+                f"history = '{SCHEME}{self._branch}' needs a git repository: {self._folder} is not"
+                " in one. Make one with `git init`, or name a folder"
             ) from error
 
     def _cut(self) -> tuple[str, ...]:
