@@ -189,7 +189,7 @@ def _judge_mask(probe: Probe, asker: Asker, request: EditRequest, image: Image) 
         probe.is_testable = False
         probe.add("mask", "problem", "nothing changes in it: the picture comes back as it was")
         return
-    probe.add("mask", "ok", f"the right way round: {change.inside:.0%} of it changed")
+    probe.add("mask", "ok", f"what is white is replaced: {change.inside:.0%} of it changed")
     _judge_outside(probe, request, image, change)
     _judge_answer(probe, "half", half, answer)
 
@@ -355,9 +355,9 @@ def _check_files(probe: Probe, asker: Asker, request: EditRequest, image: Image)
         if answer.error:
             probe.add(name, "problem", f"a file with it fails: {answer.error}")
         elif wrong and probe.can.keeps_outside:
-            probe.add(name, "problem", "a file with it is read differently from how it looks")
+            probe.add(name, "problem", "such a file is not read as it looks")
         else:
-            probe.add(name, "ok", "no file with it goes wrong")
+            probe.add(name, "ok", "such a file is read as it looks")
 
 
 def _is_same(answer: Answer, image: Image) -> bool:

@@ -113,7 +113,7 @@ def test_a_seed_that_means_nothing_is_a_problem_and_edits_are_repeats() -> None:
         (probed.build_latent(), "odd size", "251×187 px fails", "multiple_px=8"),
         (probed.build_prompted(), "no prompt", "prompt is empty", "needs_prompt=True"),
         (probed.build_maskless(), "no mask", "where is the mask?", "needs_mask=True"),
-        (probed.build_file_reader(), "EXIF", "differently from how it looks", ""),
+        (probed.build_file_reader(), "EXIF", "such a file is not read as it looks", ""),
     ],
 )
 def test_an_edit_that_fails_is_the_one_problem(
