@@ -27,16 +27,16 @@ class PrecheckConfig:
     proxy_px: int = 256
     """Longest edge of the small copies of the mask and the picture."""
     min_contrast: float = 0.02
-    """A picture holds no text where no 3×3 pixels differ by more than this, 0 to 1."""
+    """A picture holds no text if no 3×3 pixels differ by more than this, 0 to 1."""
     text_share: float = 0.5
-    """Text dominates where it is at least this share, 0 to 1, of what is masked."""
+    """Text dominates if it is at least this share, 0 to 1, of what is masked."""
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectConfig:
-    """Find text, a logo or a colour where the caller gives no mask."""
+    """Find text, a logo or a colour if the caller gives no mask."""
 
     text: bool = True
     """Look for text."""
@@ -60,7 +60,7 @@ class DetectConfig:
     colour_tolerance: float = 15.0
     """Largest distance from that colour in CIE Lab (1976)."""
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,13 @@ class MaskConfig:
     spare_anchors: bool = True
     """Growth stops before strong local structure, such as microprint beside the text."""
     max_coverage: float = 0.12
-    """An edit is refused as too large where the mask covers more than this share of the image, 0 to
+    """An edit is refused as too large if the mask covers more than this share of the image, 0 to
     1.
     """
     max_protected: float = 1.0
-    """An edit needs review where it masks more than this share of a protected feature, 0 to 1."""
+    """An edit needs review if it masks more than this share of a protected feature, 0 to 1."""
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,9 @@ class TextConfig:
     complex_model: str = ""
     """Fills lines on structured backgrounds, and sees the whole picture. Empty: `inpaint.model`."""
     flat_strength: float = 0.05
-    """A background is flat where its local structure is weaker than this, 0 to 1 a pixel."""
+    """A background is flat if its local structure is weaker than this, 0 to 1 a pixel."""
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class InpaintConfig:
     refine_texture: bool = False
     """`patch` adds the missing texture where the fill is smoother than its surroundings."""
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class BlendConfig:
     octave over its own width. `poisson` joins the fill's gradients to the picture's rim.
     """
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,27 +229,27 @@ class UpscaleConfig:
     """Enlarges what may gain invented detail. It is the heavier model of the feedback loop."""
     back_projections: int = 0
     """How often a conservative model's error is added back: its picture is made small again and
-    compared with the input. The result is sharper, and noise comes back, too.
+    compared with the input. The result is sharper, but it also has more noise.
     """
     creative_back_projections: int = 2
-    """The same after a creative model, whose colours drift without it."""
+    """The same for a creative model, whose colours drift without it."""
     denoise: float = 0.0
     """Strength of the denoising before, in multiples of the picture's measured noise. 0: none."""
     seam_guard_px: int = 4
     """A creative model fades out within this distance of the mask's edge, in input pixels. So it
-    can't make a seam stand out. 0: it works there, too.
+    can't make a seam more visible. 0: it also works there.
     """
     flat_guard: float = 0.0
     """A creative model fades out where the input's local deviation, 0 to 1, is lower. A flat area
-    has nothing to sharpen. 0: it works there, too.
+    has nothing to sharpen. 0: it also works there.
     """
     feedback_threshold: float = 0.0
-    """A region is enlarged again where its picture, made small again, differs from the input by
+    """A region is enlarged again if its picture, made small again, differs from the input by
     more than this, 0 to 1. `creative_model` follows a conservative model, and `conservative_model`
     a creative one. 0: no region is.
     """
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,15 +258,14 @@ class HarmoniseConfig:
 
     colour: Literal["none", "gradient", "mean_std"] = "gradient"
     """`gradient` carries the step along the fill's edge smoothly into the fill. `mean_std` moves
-    the fill's Lab statistics to those around it. Either is used only where it makes the step
-    smaller.
+    the fill's Lab statistics to those around it. Either is used only if it makes the step smaller.
     """
     grain: bool = False
     """Adds noise as strong as that around the fill. The pipeline is then stochastic."""
     ring_px: int = 12
     """How far the surroundings of a fill reach, in input pixels."""
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +293,7 @@ class VerifyConfig:
     names.
     """
     budget_ms: float = 0.0
-    """The trace says that the stage was slow where it takes longer than this. 0: never."""
+    """The trace says that the stage was slow if it takes longer than this. 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +306,7 @@ class OrderConfig:
 
 @dataclass(frozen=True, slots=True)
 class RouteConfig:
-    """Try cheap inpainters first, and heavier ones where the result is not good enough."""
+    """Try cheap inpainters first, and heavier ones if the result is not good enough."""
 
     tiers: str = ""
     """Inpainting models from fast to heavy, e.g. `ns,patch`. They replace `inpaint.model`. Empty:

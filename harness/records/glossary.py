@@ -162,7 +162,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "improved": "Visibly better. The build passes.",
         "changed": "Visibly different, and no right answer says which is better. The gate warns.",
         "traded": (
-            "Better in one aspect and worse in another. It fails the build where the loss is more"
+            "Better in one aspect and worse in another. It fails the build if the loss is more"
             " visible."
         ),
         "regressed": "Visibly worse. The build fails.",

@@ -43,10 +43,10 @@ The prompt comes with the case: see [your own pictures](how-to/own-pictures.md).
 
 Networks run on the processor.
 `EDITPROOF_DEVICE=cuda` puts all of them on a GPU, except the text detector.
-`EDITPROOF_DEVICE=auto` does so where there is a GPU.
-On a processor, a fill is the same to the bit, whatever the batch size and the order of tiles.
+`EDITPROOF_DEVICE=auto` does so if there is a GPU.
+On a processor, a fill is bit-equal, whatever the batch size and the order of tiles.
 On a GPU, the last bits depend on the batch size.
-Each worker loads its own networks. Use `--jobs 1` where the GPU has room for one set.
+Each worker loads its own networks. Use `--jobs 1` if the GPU has room for one set.
 """
 
 

@@ -113,7 +113,7 @@ def crop_around(pixels: Pixels, *, margin_px: int) -> tuple[slice, slice]:
 
 
 def check_mask(edit: Edit) -> Step:
-    """Raise MaskTooLargeError where the mask covers more than `mask.max_coverage`. Say what it
+    """Raise MaskTooLargeError if the mask covers more than `mask.max_coverage`. Say what it
     covers of protected features.
 
     An edit that covers more than `mask.max_protected` of a protected feature needs review.

@@ -35,7 +35,7 @@ class EditChecks(NamedTuple):
 
 
 def verify(edit: Edit) -> Step:
-    """Mark the edit `needs_review` where it breaks a limit of `verify`. The picture stays as it is.
+    """Mark the edit `needs_review` if it breaks a limit of `verify`. The picture stays as it is.
 
     The artefact is the largest change of each pixel's channels by the fill, H×W. Raises
     ContractError where LPIPS is limited and its weights are not AlexNet's.
