@@ -163,7 +163,7 @@ def _check_folder(config: CalibrationConfig) -> None:
         found = load_manifest(manifest.parent)
         if (found.suite, found.editproof) != (config.suite, versions()["editproof"]):
             raise UsageError(
-                f"{config.folder} holds a calibration of other pipelines, vectors or seeds, or by"
+                f"{config.folder} holds a calibration of other pipelines, families or seeds, or by"
                 " another version of editproof. Name another folder with --out, or remove it"
             )
     elif config.folder.is_file() or (config.folder.exists() and any(config.folder.iterdir())):

@@ -114,7 +114,7 @@ def _what_changed(case: Case) -> str:
         ""
         if same
         else (
-            "the scene is another now than when the edit was made: its vector or your files have"
+            "the scene is another now than when the edit was made: its family or your files have"
             " changed"
         )
     )
