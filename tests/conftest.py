@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,13 @@ if (
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-
 _numbers = itertools.count()
+
+
+def pytest_configure() -> None:
+    """Tests that run in the background of a shell ignore Ctrl-C, and so would what they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,6 @@ def test_a_table_without_adapter_says_so() -> None:
     ],
 )
 def test_a_secret_that_was_written_into_a_name_is_not_said_again(text: str) -> None:
-    with pytest.raises(ContractError, match="secret itself|no field `fields`") as caught:
+    with pytest.raises(ContractError, match=r"secret itself|no field `fields`") as caught:
         parse(text.format(url=URL))
     assert "s3cr3t" not in str(caught.value)
