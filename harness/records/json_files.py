@@ -21,6 +21,9 @@ from editproof.harness.records.foreign import make_plain, may_hold_control, read
 MOST_BYTES = 8 << 30
 """Of a file whose checksum is computed."""
 
+RESTORE = "Restore it from a copy, or have it written again"
+"""What to do about a damaged file."""
+
 T = TypeVar("T")
 
 _CHECKSUM = re.compile(rb',\s*"checksum":\s*"([0-9a-f]{16})"\s*\}\s*\Z')
@@ -70,7 +73,7 @@ def read_json(path: Path, kind: type[T], *, is_old: Callable[[T], bool] | None =
     data = read_file(path)
     value = decode_json(data, kind, path, verified=is_old is None)
     if is_old and not has_checksum(data) and not is_old(value):
-        raise DamagedError(f"{path} is damaged: it has no checksum")
+        raise DamagedError(f"{path} is damaged: it has no checksum. {RESTORE}")
     return value
 
 
@@ -104,9 +107,11 @@ def check_content(data: bytes, where: object, *, verified: bool = False) -> None
     """
     checksum = _CHECKSUM.search(data, max(0, len(data) - 80))
     if checksum is None and verified:
-        raise DamagedError(f"{where} is damaged: it has no checksum")
+        raise DamagedError(f"{where} is damaged: it has no checksum. {RESTORE}")
     if checksum and _digest(memoryview(data)[: checksum.start()]) != checksum[1]:
-        raise DamagedError(f"{where} is damaged: its content does not match its checksum")
+        raise DamagedError(
+            f"{where} is damaged: its content does not match its checksum. {RESTORE}"
+        )
 
 
 def decode_value(
