@@ -161,7 +161,7 @@ def baseline_accept(
         bool,
         typer.Option(
             "--also",
-            help=("Accept as a further right answer, in addition to those accepted before."),
+            help="Accept as a further right answer, in addition to those accepted before.",
         ),
     ] = False,
     author: Annotated[

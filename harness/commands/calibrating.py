@@ -69,7 +69,7 @@ def calibrate(
         Path,
         typer.Option(
             metavar="FOLDER",
-            help=("Folder of runs and outcomes. A calibration in it is continued."),
+            help="Folder of runs and outcomes. A calibration in it is continued.",
         ),
     ] = Path("calibration"),
     page: Annotated[

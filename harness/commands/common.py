@@ -48,7 +48,7 @@ Trusted = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help=("Load pipelines and files that only a run or a case names: docs/security.md."),
+        help="Load pipelines and files that only a run or a case names: docs/security.md.",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

@@ -45,9 +45,7 @@ def diff(
     ] = [],  # noqa: B006 - typer copies it
     jod: Annotated[
         bool,
-        typer.Option(
-            "--jod", help=("Also measure how visible the difference is, by ColorVideoVDP.")
-        ),
+        typer.Option("--jod", help="Also measure how visible the difference is, by ColorVideoVDP."),
     ] = False,
     max_jod: Annotated[
         float | None,

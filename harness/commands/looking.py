@@ -47,7 +47,7 @@ def report(
         bool,
         typer.Option(
             "--serve",
-            help=("Serve the report on this machine until Ctrl-C, so that every map works."),
+            help="Serve the report on this machine until Ctrl-C, so that every map works.",
         ),
     ] = False,
     port: Annotated[

@@ -53,7 +53,7 @@ def score(
         typer.Option(
             "--input",
             metavar="FOLDER",
-            help=("The pictures that were edited. Default: the right answers."),
+            help="The pictures that were edited. Default: the right answers.",
         ),
     ] = "",
     metric: Annotated[
