@@ -71,8 +71,8 @@ def notify(state: NightState, suite: str, reason: str, run: Path, settings: Noti
     failed = list(_find_failed(urls, text, LEVELS.get(state, "warning")))
     if failed:
         raise IncompleteError(
-            f"not everybody was notified: {', '.join(failed)} of [notify] urls. The night and its"
-            " verdict are not affected"
+            f"not everybody was notified: in [notify] urls, {', and '.join(failed)}. The night and"
+            " its verdict are not affected"
         )
 
 
@@ -100,7 +100,7 @@ def _find_failed(urls: Sequence[str], text: str, level: str) -> Iterator[str]:
         if not address:
             yield f"number {number} is not an address that apprise knows"
         elif not _send(address, text, level):
-            yield f"number {number} did not take it in {ATTEMPTS} attempts"
+            yield f"number {number} did not accept the message in {ATTEMPTS} attempts"
 
 
 def _open_address(url: str) -> Apprise:

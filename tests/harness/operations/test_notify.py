@@ -85,7 +85,7 @@ def test_the_others_are_told_where_one_fails(server: FakeServer) -> None:
     settings = NotifySettings((broken, "nonsense", "${CHANNEL}"))
     with pytest.raises(IncompleteError) as raised:
         notify(NightState.FAILS, "made", "", RUN, settings)
-    assert "number 1 did not take it in 4 attempts" in str(raised.value)
+    assert "number 1 did not accept the message in 4 attempts" in str(raised.value)
     assert "number 2 is not an address" in str(raised.value)
     assert "number 3" not in str(raised.value)
     assert [asked.path for asked in server.requests] == ["/broken/"] * 4 + [f"/{SECRET}/"]
@@ -136,5 +136,7 @@ def test_a_night_whose_message_fails_ends_as_it_would(project: Path, server: Fak
     assert done.exit_code == 3
     assert len(server.requests) == ATTEMPTS
     [line] = [line for line in done.stderr.splitlines() if "notified" in line]
-    assert line.startswith("editproof: not everybody was notified: number 1 did not take it")
+    assert line.startswith(
+        "editproof: not everybody was notified: in [notify] urls, number 1 did not"
+    )
     assert SECRET not in done.output
