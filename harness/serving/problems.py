@@ -93,6 +93,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
 
 def explain_contract(error: ContractError | UnreadablePictureError) -> Problem:
     """The problem that the pipeline's own error is; its message says what to do."""
+    if isinstance(error, UnreadablePictureError):
+        return explain_picture(error)
     found = re.match(r"(?:request\.)?([a-z_]+(?:\.[a-z_]+)?)\b", str(error))
     return Problem(
         422,
@@ -100,6 +102,17 @@ def explain_contract(error: ContractError | UnreadablePictureError) -> Problem:
         str(error),
         field=found[1] if found and found[0] not in {"the"} else "",
         remedy="Correct the request: GET /v1/schema says what each setting takes.",
+    )
+
+
+def explain_picture(error: UnreadablePictureError, field: str = "") -> Problem:
+    """The problem that a file is which can't be read as a picture. `field`: where it was sent."""
+    return Problem(
+        422,
+        "unreadable_picture",
+        f"{field or 'The picture'} can't be used: {error}",
+        field=field,
+        remedy="Send a PNG, JPEG, WebP, TIFF or BMP file, or a .npy file of float32 values.",
     )
 
 

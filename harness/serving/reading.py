@@ -15,8 +15,9 @@ from starlette.datastructures import UploadFile
 
 from editproof.harness.serving.bodies import EditQuestion
 from editproof.harness.serving.keys import Caller
-from editproof.harness.serving.problems import Problem, explain_validation
+from editproof.harness.serving.problems import Problem, explain_picture, explain_validation
 from editproof.harness.serving.service import Service
+from editproof.pipelines.files import UnreadablePictureError
 
 Q = TypeVar("Q", bound=EditQuestion)
 B = TypeVar("B", bound=BaseModel)
@@ -89,7 +90,7 @@ async def _read_form(
     async with request.form(**limits) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
-                digest = await run_in_threadpool(_keep, service, caller, await value.read())
+                digest = await run_in_threadpool(_keep, service, caller, name, await value.read())
                 _put(table, name, digest)
                 sent.add(name)
             else:
@@ -97,8 +98,11 @@ async def _read_form(
     return table, frozenset(sent)
 
 
-def _keep(service: Service, caller: Caller, data: bytes) -> str:
-    digest = service.pictures.put(data)
+def _keep(service: Service, caller: Caller, field: str, data: bytes) -> str:
+    try:
+        digest = service.pictures.put(data)
+    except UnreadablePictureError as error:
+        raise explain_picture(error, field) from error
     service.hold(caller.owner, [digest])
     return digest
 

@@ -92,7 +92,15 @@ def test_a_result_over_the_limit_is_not_made(start: Start) -> None:
 def test_what_is_no_picture_is_named(server: Server, data: bytes) -> None:
     answer = server.client.put(f"/v1/pictures/{hash_of(data)}", content=data)
     assert answer.status_code == 422
-    assert answer.json()["code"] in {"invalid_edit", "invalid_array"}
+    assert answer.json()["code"] == "unreadable_picture"
+    form = server.client.post("/v1/edit", files={"image": ("a.png", data)})
+    problem = form.json()
+    assert (form.status_code, problem["code"], problem["field"]) == (
+        422,
+        "unreadable_picture",
+        "image",
+    )
+    assert problem["detail"].startswith("image can't be used: ")
 
 
 def test_values_outside_the_range_are_an_error(server: Server) -> None:
