@@ -295,7 +295,7 @@ def report_run(done: Run, *, as_json: bool, quiet: bool) -> NoReturn:
     page = write_report(done, nights=find_case_nights(done.manifest.suite.name, find_project()))
     send_back()
     _show(done, page=page, as_json=as_json, quiet=quiet)
-    incomplete = done.missing or any(ending.error for ending in done.endings.values())
+    incomplete = done.missing or done.ending_table.failed.any()
     raise typer.Exit(ExitCode.INCOMPLETE if incomplete else ExitCode.OK)
 
 

@@ -68,7 +68,7 @@ def _describe_slowdown(run: Run, baseline: Run, pairs: tuple[Columns, Columns], 
     mine, yours = pairs
     kept = (run.case_table.models[mine] == model) & ~ours.flags("cached")[mine]
     for table, columns in ((ours, mine), (theirs, yours)):
-        kept &= table.texts("error")[columns] == ""
+        kept &= ~table.failed[columns]
     mine, yours = mine[kept], yours[kept]
     cpu = ~np.isnan(ours.numbers("cpu_s")[mine] + theirs.numbers("cpu_s")[yours])
     column, least, what = ("cpu_s", SLOWER, "processor time")

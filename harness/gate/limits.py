@@ -60,7 +60,7 @@ def judge_budgets(run: Run, groups: Groups) -> Iterable[Finding]:
     narrowed suite has the number there is none: `left_out` says so. Nor is there one where cases
     failed, since they may be those that have it: the verdict says that they failed.
     """
-    is_whole = not (run.manifest.is_partial or run.missing or _has_failures(run))
+    is_whole = not (run.manifest.is_partial or run.missing or run.ending_table.failed.any())
     for budget, row, grid, covered in _read_budgets(run, groups):
         for group, columns in covered.items():
             yield _judge_budget(run, budget, grid, row, group, columns)
@@ -105,13 +105,9 @@ def _read_budgets(run: Run, groups: Groups) -> Iterable[tuple[Budget, int, Numbe
             )
 
 
-def _has_failures(run: Run) -> bool:
-    return bool((run.ending_table.texts("error") != "").any())
-
-
 def _leave_failed_out(run: Run, groups: Groups) -> Groups:
-    errors = run.ending_table.texts("error")
-    return {group: columns[errors[columns] == ""] for group, columns in groups.items()}
+    failed = run.ending_table.failed
+    return {group: columns[~failed[columns]] for group, columns in groups.items()}
 
 
 def accept_budgets(found: Sequence[Finding], run: Run, accepted: Run) -> list[Finding]:
@@ -319,7 +315,7 @@ def _make_limit_finding(
 
 def _judge_limit(run: Run, limit: Limit, family: str, model: str, columns: Columns) -> Finding:
     words, unit = _COSTS[limit.of]
-    done = columns[run.ending_table.texts("error")[columns] == ""]
+    done = columns[~run.ending_table.failed[columns]]
     costs = run.ending_table.numbers(_COLUMNS[limit.of])[done]
     if not len(done) or np.isnan(costs).any():
         reason = (

@@ -72,8 +72,7 @@ def of_run(run: Run) -> Iterable[str]:
         )
         yield f"{len(run.missing)} of {count_noun(total, 'case')} missing ({listed}). {step}"
     failed = [
-        run.manifest.cases[column]
-        for column in np.flatnonzero(run.ending_table.texts("error") != "").tolist()
+        run.manifest.cases[column] for column in np.flatnonzero(run.ending_table.failed).tolist()
     ]
     if failed:
         cases = count_noun(total, "case")

@@ -138,7 +138,7 @@ def run_suite(
             progress.show_pairs(console, "pairs of pictures", quiet=quiet),
             first_run=True,
         )
-    if any(ending.error for ending in done.endings.values()):
+    if done.ending_table.failed.any():
         again = _write_resumption(asked, config, project)
         warn(f"cases failed. When the cause is fixed, this runs them again: {again}")
     if config.cache:

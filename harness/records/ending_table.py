@@ -66,6 +66,11 @@ class EndingTable(Mapping[str, CaseEnding]):
         known = asked >= 0
         return asked[known], known
 
+    @property
+    def failed(self) -> Flags:
+        """Whether a case ended in an error."""
+        return np.not_equal(self._columns["error"], "").astype(bool)
+
     def texts(self, name: str) -> Objects:
         """A column of texts; empty where the case is not finished."""
         return self._columns[name]

@@ -298,7 +298,7 @@ def takes_seed(run: Run, model: str) -> bool:
 def find_subjects(run: Run) -> dict[Subject, list[int]]:
     """Columns of the finished cases of every scene and model."""
     cases, ended = run.case_table, run.ending_table
-    columns = np.flatnonzero(ended.finished & (ended.texts("error") == ""))
+    columns = np.flatnonzero(ended.finished & ~ended.failed)
     parts = (part[columns] for part in (cases.column("family"), cases.names, cases.models))
     found: dict[Subject, list[int]] = {}
     for column, subject in zip(columns.tolist(), zip(*parts, strict=True), strict=True):

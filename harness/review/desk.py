@@ -136,8 +136,8 @@ class Desk:
     @cached_property
     def partial(self) -> str:
         """Why nothing of the run can be accepted; empty: it is complete."""
-        failed = sum(bool(ended.error) for ended in self.run.endings.values())
-        if not self.run.missing and not failed and self.run.endings:
+        failed = int(self.run.ending_table.failed.sum())
+        if not self.run.missing and not failed and len(self.run.ending_table):
             return ""
         return (
             f"Of {count_noun(len(self.run.manifest.cases), 'case')} {len(self.run.missing)} are"
