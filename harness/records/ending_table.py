@@ -69,7 +69,8 @@ class EndingTable(Mapping[str, CaseEnding]):
     @property
     def failed(self) -> Flags:
         """Whether a case ended in an error."""
-        return np.not_equal(self._columns["error"], "").astype(bool)
+        failed: Flags = self._columns["error"] != ""
+        return failed
 
     def texts(self, name: str) -> Objects:
         """A column of texts; empty where the case is not finished."""
