@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import subprocess
 from collections.abc import Callable, Mapping
@@ -94,6 +95,8 @@ def serve_desk(
     reruns = Reruns(desk, _find_means(desk, options, project))
     try:
         server, listening, link = open_server(desk, reruns, port, page)
+        gc.collect()
+        gc.freeze()  # else a decision waits while ten thousand cases are searched for garbage
         show(link)
         server.run([listening])
     finally:
