@@ -24,7 +24,7 @@ from editproof.reports.common.pictures import make_url, read_picture
 from editproof.reports.common.text import strip_foreign
 from editproof.reports.html.chart_dots import Effect, draw_forest
 from editproof.reports.html.chart_style import Chart, make_alt, save, use_style
-from editproof.reports.html.report import make_environment, write_static
+from editproof.reports.html.report import make_environment, write_static, write_words
 from editproof.reports.html.thumbnails import cut, find_worst_place
 
 STYLES = ("tokens.css", "front.css", "compare.css")
@@ -113,7 +113,7 @@ def write_comparison(found: Comparison, a: Run, b: Run, folder: Path) -> Path:
         .get_template("compare.html.j2")
         .render(
             styles=STYLES,
-            scripts=(),
+            scripts=write_words(folder),
             found=found,
             headline=choose_headline(found),
             counts=count_outcomes(found),

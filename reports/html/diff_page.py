@@ -15,7 +15,7 @@ from editproof.reports.common.diff_rows import (
     list_rows,
 )
 from editproof.reports.common.text import strip_foreign
-from editproof.reports.html.report import make_environment, write_static
+from editproof.reports.html.report import make_environment, write_static, write_words
 from editproof.reports.html.single_file import write_single_file
 
 STYLES = ("tokens.css", "front.css", "diff.css")
@@ -48,7 +48,7 @@ def _make_page(found: PictureDiff, folder: Path) -> str:
         .get_template("diff.html.j2")
         .render(
             styles=STYLES,
-            scripts=(),
+            scripts=write_words(folder),
             found=found,
             names=[strip_foreign(Path(path).name) for path in (found.expected, found.actual)],
             tone="bad" if failed else "warn" if unjudged else kept,

@@ -29,11 +29,14 @@ from editproof.reports.common.trends import (
 )
 from editproof.reports.html.case_data import make_script
 from editproof.reports.html.point_pictures import write_point_pictures
-from editproof.reports.html.report import make_environment, write_static
+from editproof.reports.html.report import make_environment, write_static, write_words
 
 STYLES = ("tokens.css", "front.css", "history.css")
-SCRIPTS = ("dom.js", "history.js")
+SCRIPT = "history.js"
 DATA = "data/history.js"
+
+TERMS = {"drifted": "slow drift", "changed": "change point", "flaky cases": "flaky case"}
+"""A count of the page -> the glossary's word for it."""
 
 DIGITS = 3
 """Decimals of a score on the page, in margins."""
@@ -48,7 +51,7 @@ def write_history_page(trends: Trends, folder: Path, runs: Path) -> Path:
     """Write the page of a history and return its `index.html`. `runs`: where run folders lie; a
     night whose report is there is linked.
     """
-    write_static(folder, (*STYLES, *SCRIPTS))
+    write_static(folder, (*STYLES, SCRIPT))
     reports = [make_report_link(night, folder, runs) for night in trends.nights]
     strips = write_point_pictures(trends, folder, runs)
     write_atomically(
@@ -60,7 +63,7 @@ def write_history_page(trends: Trends, folder: Path, runs: Path) -> Path:
         .get_template("history.html.j2")
         .render(
             styles=STYLES,
-            scripts=[*(f"static/{name}" for name in SCRIPTS), DATA],
+            scripts=[*write_words(folder), f"static/{SCRIPT}", DATA],
             trends=trends,
             words=sum_up_trends(trends),
             tone="bad" if any(one.loss > 0 for one in trends.series) else "good",
@@ -71,6 +74,7 @@ def write_history_page(trends: Trends, folder: Path, runs: Path) -> Path:
                 "flaky cases": len(trends.flaky),
             },
             months=list_months(trends, reports),
+            terms=TERMS,
             flaky=[(describe_flaky(one), advise(one)) for one in trends.flaky[:MOST_FLAKY]],
             flaky_left_out=max(len(trends.flaky) - MOST_FLAKY, 0),
         )

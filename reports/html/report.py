@@ -52,10 +52,13 @@ POLICY = (
 )
 """Nothing is loaded but what lies beside the page; the worker that makes maps is a text of ours."""
 
+WORD_SCRIPTS = ("dom.js", "words.js")
+WORDS = "data/words.js"
+"""What the glossary says."""
+
 SCRIPTS = (
     "state.js",
-    "dom.js",
-    "words.js",
+    *WORD_SCRIPTS,
     "case_model.js",
     "case_files.js",
     "strip.js",
@@ -94,9 +97,7 @@ def write_report(run: Run, folder: Path | None = None, nights: CaseNights | None
     if nights:
         write_static(folder, (case_nights.SCRIPT, case_nights.STYLE))
         write_case_nights(nights, (case.id for case in run.manifest.cases), folder)
-    write_atomically(
-        folder / "data" / "words.js", make_list_script("editproof.words", terms()), durable=False
-    )
+    write_words(folder)
     with ThreadPoolExecutor(1) as pool:  # charts are Python; pictures are not
         drawing = pool.submit(charts.write_charts, run, folder / "charts", find_earlier_runs(run))
         strips = write_strips(run, (case.id for case in order_cases(run, states)), folder)
@@ -114,6 +115,15 @@ def write_static(folder: Path, names: Iterable[str]) -> None:
     """These scripts and styles of ours, into a report's folder."""
     for name in names:
         write_atomically(folder / "static" / name, (STATIC / name).read_bytes(), durable=False)
+
+
+def write_words(folder: Path) -> tuple[str, ...]:
+    """Write what the buttons "what is this?" of a page need into its folder; give the scripts that
+    the page must load, in their order.
+    """
+    write_static(folder, WORD_SCRIPTS)
+    write_atomically(folder / WORDS, make_list_script("editproof.words", terms()), durable=False)
+    return (*(f"static/{name}" for name in WORD_SCRIPTS), WORDS)
 
 
 class CompiledTemplates(BytecodeCache):
@@ -233,7 +243,7 @@ def list_scripts(*, has_nights: bool) -> list[str]:
     if has_nights:
         place = names.index("static/list.js")
         names[place:place] = [f"static/{case_nights.SCRIPT}", case_nights.DATA]
-    return [*names, "data/words.js", "data/cases.js"]
+    return [*names, WORDS, "data/cases.js"]
 
 
 def _list_models(run: Run) -> list[str]:
