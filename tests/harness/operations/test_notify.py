@@ -123,9 +123,7 @@ def test_a_night_tells_once_and_keeps_no_secret(project: Path, server: FakeServe
     first, again = run_night(), run_night()
     assert (first.exit_code, again.exit_code) == (3, 3)
     [asked] = server.requests
-    assert asked.json["message"].startswith(
-        "made could not be judged: there is"
-    )
+    assert asked.json["message"].startswith("made could not be judged: there is")
     assert asked.json["type"] == "warning"
     kept = [path.read_bytes() for path in project.rglob("*") if path.is_file()]
     assert kept
