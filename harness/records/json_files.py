@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -54,6 +55,16 @@ def sweep_partials(folder: Path) -> None:
         name, _, owner = path.name.rpartition(".")
         if owner.isdecimal() and len(name) > 1 and path.is_file() and not is_alive(int(owner)):
             path.unlink(missing_ok=True)
+
+
+def sweep_partial_folders(folder: Path, prefix: str) -> None:
+    """Remove what processes that died here left of folders that they were writing: those whose name
+    begins so and ends with the number of the process.
+    """
+    for path in folder.glob(f"{prefix}*.*") if folder.is_dir() else ():
+        owner = path.name.rpartition(".")[2]
+        if owner.isdecimal() and path.is_dir() and not is_alive(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from editproof.harness.pictures.files import encode_png
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.foreign import png_size
-from editproof.harness.records.json_files import write_atomically
+from editproof.harness.records.json_files import sweep_partial_folders, write_atomically
 from editproof.harness.records.vocabulary import Param
 from editproof.pipelines.contract import Mask
 from editproof.pipelines.files import UnreadablePictureError, decode_mask, read_size
@@ -25,6 +25,9 @@ from editproof.pipelines.files import UnreadablePictureError, decode_mask, read_
 OTHER_SIZE = "the mask must be as large as the input. Draw it again"
 
 TAKEN = "there is a case {} already. Choose another name"
+
+PARTIAL = ".editproof-"
+"""The name of a case begins so until it is whole: hidden folders are no cases."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")
 
@@ -66,8 +69,8 @@ def keep_case(cases: Path, name: str, source: Path, content: CaseContent) -> Kep
     if folder.exists():
         raise UsageError(TAKEN.format(folder))
     data = _encode_mask(content.mask, source)
-    partial = cases / f".{folder.name}.{os.getpid()}"  # hidden folders are no cases
-    shutil.rmtree(partial, ignore_errors=True)
+    sweep_partial_folders(cases, PARTIAL)
+    partial = cases / f"{PARTIAL}{folder.name}.{os.getpid()}"
     try:
         write_atomically(partial / "input.png", source.read_bytes())
         write_atomically(partial / "mask.png", data)

@@ -14,9 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.records.json_files import file_digest, is_alive
+from editproof.harness.records.json_files import file_digest, sweep_partial_folders
 from editproof.harness.records.manifest import MANIFEST
 from editproof.harness.records.plain_text import strip_control
+
+PARTIAL = ".unpacking-"
+"""The name of a folder begins so until it is whole."""
 
 MOST_FILES = 1_000_000
 MOST_BYTES_OF_A_FILE = 2 << 30
@@ -60,8 +63,8 @@ def unpack_run(archive: Path, folder: Path) -> Path:
     if (target / MANIFEST).is_file():
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    partial = folder / f".{target.name}.{os.getpid()}"  # two may unpack it at once
+    sweep_partial_folders(folder, PARTIAL)
+    partial = folder / f"{PARTIAL}{target.name}.{os.getpid()}"  # two may unpack it at once
     try:
         with zipfile.ZipFile(archive) as opened:
             _unpack(opened, archive, partial)
@@ -75,14 +78,6 @@ def unpack_run(archive: Path, folder: Path) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what processes that died here left of an archive that they unpacked."""
-    for path in folder.glob(".*.*"):
-        owner = path.name.rpartition(".")[2]
-        if owner.isdecimal() and not is_alive(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _move(partial: Path, target: Path) -> None:

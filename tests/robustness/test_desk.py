@@ -17,12 +17,11 @@ from PIL import Image as Pil
 from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.records import runs
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.review import answers
 from editproof.harness.review.answers import list_answers
 from editproof.harness.review.asking import OTHER_FILES, find_request
 from editproof.harness.review.desk import Desk, apply_decisions
 from editproof.harness.review.keeping import CaseContent, keep_case
-from editproof.harness.review.unpacking import unpack_run
+from editproof.harness.review.unpacking import PARTIAL, unpack_run
 from editproof.harness.suites.trust import Trust
 from tests.harness.review.conftest import pair  # noqa: F401 - a fixture
 from tests.harness.review.test_keeping import MASK, source  # noqa: F401 - a fixture
@@ -99,7 +98,7 @@ def test_what_a_killed_desk_left_of_an_archive_is_removed(
     pair: Path,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    left, busy = (tmp_path / f".abc.{owner}" for owner in (1 << 22, os.getppid()))
+    left, busy = (tmp_path / f"{PARTIAL}a.{owner}" for owner in (1 << 22, os.getppid()))
     for folder in (left, busy):
         folder.mkdir()
     archive = tmp_path / "run.zip"
@@ -155,6 +154,9 @@ def test_a_death_keeps_no_half_of_a_case(
             assert not any(cases.glob("[!.]*")), death
             keep_case(cases, "kept", source, content)
         assert len(list((cases / "kept").iterdir())) == 4, death
+        keep_case(cases, "later", source, content)
+        left = {path.name for path in cases.iterdir()} - {"kept", "later"}
+        assert not {name for name in left if not name.endswith(f".{os.getpid()}")}, death
         count_attempt("deaths of a kept case")
 
 
@@ -163,7 +165,12 @@ def test_a_case_that_another_desk_keeps_meanwhile(source: Path, tmp_path: Path) 
     content = CaseContent(MASK)
     keep_case(tmp_path, "kept", source, content)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Path, "exists", lambda path, real=Path.exists: patched.undo() or False)
+
+        def look(_: Path) -> bool:
+            patched.undo()
+            return False
+
+        patched.setattr(Path, "exists", look)
         with pytest.raises(UsageError, match="Choose another name"):
             keep_case(tmp_path, "kept", source, content)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["kept"]
@@ -189,7 +196,7 @@ def test_answers_that_were_not_reached_wait_for_the_next_time(
             raise DamagedError("the disk is gone")
         return real(*words, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(answers.acceptance, "accept", dying)
+    monkeypatch.setattr(acceptance, "accept", dying)
     with pytest.raises(DamagedError):
         apply_decisions(desk)
     now = baseline_folder.find_digest(desk.folder)
