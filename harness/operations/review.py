@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -139,7 +140,9 @@ def _load_run(named: Path | None, project: Project) -> Run:
 def _name_author(folder: Path) -> str:
     """As git knows the reviewer; else the user's name here."""
     try:
-        name = plain_line(run_git(folder, "config", "user.name", timeout_s=GIT_S))
+        settings = {key: text for key, text in os.environ.items() if key.startswith("GIT_CONFIG")}
+        asked = ("config", "user.name")
+        name = plain_line(run_git(folder, *asked, variables=settings, timeout_s=GIT_S))
     except UsageError:
         name = ""
     try:
