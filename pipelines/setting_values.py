@@ -29,7 +29,7 @@ def parse_setting(name: str, value: Param, kind: Any) -> Param:
         return str(value)
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # an integer may be too long for a float
         raise ContractError(f"{name} must be a number; it is {value!r}") from None
     if kind is int:
         if not number.is_integer():

@@ -6,6 +6,7 @@ worktree's, so the user's own branch, files and bisection are left alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ Mark = Literal["good", "bad", "skip"]
 
 
 PATH_SETTING = r"^submodule\..*\.path$"
+HASH = re.compile(r"[0-9a-f]{40,64}")
 CLEAN = "git reset -q --hard && git clean -qxffd"
 """In a submodule, after another commit."""
 
@@ -131,7 +133,7 @@ def find_commits(repository: Path, good: str, bad: str) -> tuple[str, str]:
 def _find_commit(repository: Path, name: str) -> str:
     asked = ("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
     found = run_git(repository, *asked, codes=(0, 1, 128))
-    if not found:
+    if not HASH.fullmatch(found):  # a range has two, and what is left out a sign before it
         raise UsageError(f"{repository} has no commit {name!r}. `git log` lists its commits")
     return found
 

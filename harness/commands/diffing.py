@@ -94,12 +94,18 @@ def diff(
     judged.
     """
     with errors(as_json):
-        from editproof.harness.operations.diff import DiffRequest, diff_pictures, draw_pictures
+        from editproof.harness.operations.diff import (
+            DiffRequest,
+            check_outputs,
+            diff_pictures,
+            draw_pictures,
+        )
         from editproof.harness.records.json_files import write_atomically
 
         asked = DiffRequest(
             expected, actual, mask, tuple(metric), jod, max_jod, tuple(minimum), tuple(maximum)
         )
+        check_outputs(asked, [path for path in (html, picture) if path])
         compared = diff_pictures(asked, find_project())
         if html:
             from editproof.reports.html.diff_page import write_diff_page

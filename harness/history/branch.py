@@ -9,6 +9,7 @@ nights are two files, so nothing can conflict.
 from __future__ import annotations
 
 import random
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from editproof.harness.records.errors import DamagedError, IncompleteError, Usag
 
 SCHEME = "git:"
 REMOTE = "origin"
+REMOTE_S = 300.0
+"""How long the remote may take to answer."""
 ATTEMPTS = 8
 LONGEST_PAUSE_S = 0.5
 """Between two attempts, times their number: machines that pushed at once do not meet again."""
@@ -64,6 +67,10 @@ class PartBranch:
         self._folder = folder
         self._branch = branch
         self._is_fetched = False
+        self._is_unknown = False
+        """Whether there is a remote, and it does not have the branch."""
+        self._refusal = ""
+        """What git said of the last push that came too late."""
 
     def list_suites(self) -> tuple[str, ...]:
         """Suites that have a part, in the order of the alphabet."""
@@ -98,12 +105,13 @@ class PartBranch:
         for attempt in range(1, ATTEMPTS + 1):
             before = self._fetch()
             commit = self._commit(before, message, blobs)
-            if commit == before or self._publish(commit, before):
+            is_there = commit == before and not self._is_unknown
+            if is_there or self._publish(commit, before):
                 return
             time.sleep(random.uniform(0, LONGEST_PAUSE_S) * attempt)
         raise IncompleteError(
-            f"'{message}' was not pushed: others pushed to {self._branch} before each of"
-            f" {ATTEMPTS} attempts. `editproof history add` tries again"
+            f"'{message}' was not pushed: others pushed to {self._branch}, or locked it, before"
+            f" each of {ATTEMPTS} attempts. {self._refusal}. `editproof history add` tries again"
         )
 
     @property
@@ -119,22 +127,37 @@ class PartBranch:
         return [(suite, name) for suite, _, name in split if suite and is_part_name(name)]
 
     def _fetch(self) -> str:
-        """Bring the branch here; the commit that it is at. Empty: the branch does not exist."""
+        """Bring the branch here; the commit that it is at. Empty: the branch does not exist.
+
+        Where the remote does not have it, the nights that lie here count, and are pushed with the
+        next one: it may be that they were added before there was a remote.
+        """
         if self._has_remote():
+            name = f"refs/heads/{self._branch}"
             try:
-                known = run_git(self._folder, "ls-remote", REMOTE, f"refs/heads/{self._branch}")
+                known = self._ask_remote("ls-remote", REMOTE, name)
                 if known and known.split()[0] != self._find_commit():
-                    fetched = f"+refs/heads/{self._branch}:{self._ref}"
-                    run_git(self._folder, "fetch", "-q", "--no-tags", *self._cut(), REMOTE, fetched)
+                    cut = self._cut()
+                    forced = "+" if cut else ""  # what is cut off has no parents to compare
+                    fetched = f"{forced}{name}:{self._ref}"
+                    self._ask_remote("fetch", "--no-tags", *cut, REMOTE, fetched)
             except GitError as error:
-                raise IncompleteError(
-                    f"the branch {self._branch} can't be fetched: {error}. Check the remote"
-                    f" {REMOTE}"
-                ) from error
-            if not known:
-                return ""
+                raise IncompleteError(self._explain_fetch(error)) from error
+            self._is_unknown = not known
         self._is_fetched = True
         return self._find_commit()
+
+    def _explain_fetch(self, error: GitError) -> str:
+        if "non-fast-forward" in str(error):
+            return (
+                f"the branch {self._branch} of {REMOTE} does not have the nights that {self._ref}"
+                f" has here. Forget those with `git update-ref -d {shlex.quote(self._ref)}`, then"
+                " add their runs with `editproof history import RUN …`"
+            )
+        return f"the branch {self._branch} can't be fetched: {error}. Check the remote {REMOTE}"
+
+    def _ask_remote(self, *arguments: str) -> str:
+        return run_git(self._folder, *arguments, timeout_s=REMOTE_S)
 
     def _find_commit(self) -> str:
         return run_git(self._folder, "rev-parse", "-q", "--verify", self._ref, codes=(0, 1))
@@ -177,9 +200,10 @@ class PartBranch:
         if self._has_remote():
             target = f"{commit}:refs/heads/{self._branch}"
             try:
-                run_git(self._folder, "push", "-q", "--no-verify", REMOTE, target)
+                self._ask_remote("push", "-q", "--no-verify", REMOTE, target)
             except GitError as error:
                 if any(word in str(error) for word in REJECTED):
+                    self._refusal = str(error)
                     return False
                 raise IncompleteError(
                     f"the branch {self._branch} can't be pushed: {error}. Check the remote"
@@ -190,6 +214,13 @@ class PartBranch:
     def _move(self, commit: str, before: str) -> bool:
         try:
             run_git(self._folder, "update-ref", self._ref, commit, before)
-        except GitError:
-            return self._has_remote()  # another process has fetched what was pushed
+        except GitError as error:
+            if self._has_remote():
+                return True  # it is pushed; another process has fetched it, or will
+            if self._find_commit() == before:  # no other process was faster
+                raise IncompleteError(
+                    f"the branch {self._branch} can't be changed: {error}. `editproof history add`"
+                    " tries again"
+                ) from error
+            return False
         return True

@@ -28,6 +28,7 @@ from editproof.harness.records.nights import NIGHT_SCHEMA, Night
 Kind = Literal["aspect", "number", "case"]
 KINDS: tuple[Kind, ...] = ("aspect", "number", "case")
 
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 METADATA = b"editproof"
 DIGEST = b"sha256"
 NO_DIGEST = b"0" * 64
@@ -118,9 +119,15 @@ def list_columns() -> list[str]:
 
 
 def parse_time(text: str) -> datetime:
-    """A manifest's time, UTC."""
-    time = datetime.fromisoformat(text)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    """A manifest's time, UTC. Raises DamagedError where it is none, or before 1970."""
+    try:
+        time = datetime.fromisoformat(text)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise DamagedError(f"{text[:80]!r} is not the time of a run: {error}") from error
+    if time < FIRST:
+        raise DamagedError(f"{text[:80]!r} is not the time of a run: it is before {FIRST.year}")
+    return time
 
 
 def _open(data: bytes, where: str) -> Any:

@@ -181,6 +181,14 @@ def _read_pair(expected: Path, actual: Path) -> tuple[Image, Image, tuple[str, .
     return one, other, tuple(notes)
 
 
+def check_outputs(asked: DiffRequest, written: Sequence[Path]) -> None:
+    """Raise UsageError where a file that is to be written is one of those that are compared."""
+    read = {path.resolve() for path in (asked.expected, asked.actual, asked.mask) if path}
+    for path in written:
+        if path.resolve() in read:
+            raise UsageError(f"{path} is compared, and would be written over. Name another file")
+
+
 def _mark_regions(asked: DiffRequest, expected: Image) -> Areas:
     shape = expected.shape[:2]
     if asked.mask is None:

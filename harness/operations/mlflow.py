@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -22,8 +21,10 @@ from editproof.pipelines.adapters.secrets import check_address
 
 API = "api/2.0/mlflow/"
 ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
-PROXIED = "mlflow-artifacts"
-"""The scheme of a run's artifacts where the server takes and gives them."""
+PROXIED = re.compile(r"mlflow-artifacts:(?://[\w.:-]*)?((?:/[\w-][\w.-]*)+)", re.ASCII)
+"""Where a run's artifacts lie that the server takes and gives: a path that leads to nothing else of
+it.
+"""
 TIMEOUT_S = 30.0
 UPLOAD_S = 300.0
 CONNECT_ATTEMPTS = 3
@@ -33,6 +34,8 @@ MOST_METRICS = 900
 """In a batch: the server takes so many, and 1000 entries altogether."""
 LONGEST_VALUE = 500
 """Characters of a param that every version of the server takes."""
+
+ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 NOT_IN_A_KEY = re.compile(r"[^\w. /-]", re.ASCII)
 
@@ -105,8 +108,9 @@ class TrackingServer:
             "start_time": run.began_ms,
             "tags": _list_pairs(run.tags),
         }
-        info = self._ask("POST", "runs/create", json=start)["run"]["info"]
-        run_id = info["run_id"]
+        made = self._ask("POST", "runs/create", json=start)
+        run_id = self._find_id(made, "run", "info", "run_id")
+        place = made["run"]["info"].get("artifact_uri")
         params = _list_pairs({key: text[:LONGEST_VALUE] for key, text in run.params.items()})
         metrics = [
             {"key": _clean(key), "value": value, "timestamp": run.began_ms, "step": 0}
@@ -118,7 +122,7 @@ class TrackingServer:
         for first in range(0, len(metrics), MOST_METRICS):
             batch = metrics[first : first + MOST_METRICS]
             self._ask("POST", "runs/log-batch", json={"run_id": run_id, "metrics": batch})
-        left_out = self._upload(run.artifacts, info.get("artifact_uri", ""))
+        left_out = self._upload(run.artifacts, place if isinstance(place, str) else "")
         ended_ms = round(time.time() * 1000)
         end = {"run_id": run_id, "status": "FINISHED", "end_time": ended_ms}
         self._ask("POST", "runs/update", json=end)
@@ -126,14 +130,16 @@ class TrackingServer:
 
     def _upload(self, artifacts: Mapping[str, Path], place: str) -> str:
         """Upload files to the place of a run's artifacts; why not, or empty."""
-        found = urlsplit(place)
-        if artifacts and found.scheme != PROXIED:
+        if not artifacts:
+            return ""
+        folder = PROXIED.fullmatch(place)
+        if folder is None:
             return (
                 f"the server takes none itself, but keeps them at {plain_line(place)!r}. Start it"
                 " with `--serve-artifacts`"
             )
         for name, path in artifacts.items():
-            where = f"{self._url}/{ARTIFACTS}{found.path}/{name}"
+            where = f"{self._url}/{ARTIFACTS}{folder[1]}/{name}"
             self._request("PUT", where, content=path.read_bytes(), timeout=UPLOAD_S)
         return ""
 
@@ -142,9 +148,17 @@ class TrackingServer:
         asked = {"experiment_name": name}
         known = self._ask("GET", "experiments/get-by-name", params=asked, accepts=404)
         if known:
-            return str(known["experiment"]["experiment_id"])
+            return self._find_id(known, "experiment", "experiment_id")
         made = self._ask("POST", "experiments/create", json={"name": name})
-        return str(made["experiment_id"])
+        return self._find_id(made, "experiment_id")
+
+    def _find_id(self, answer: Any, *path: str) -> str:
+        """An id in an answer. Raises IncompleteError where it holds none: it is not MLflow's."""
+        for key in path:
+            answer = answer.get(key) if isinstance(answer, dict) else None
+        if not isinstance(answer, str) or not ID.fullmatch(answer):
+            raise IncompleteError(f"{self._url} answered without {'.'.join(path)}. Is it MLflow?")
+        return answer
 
     def _ask(self, method: str, path: str, *, accepts: int = 0, **asked: Any) -> dict[str, Any]:
         """The answer; empty: its status is the one that `accepts` names."""
@@ -154,7 +168,7 @@ class TrackingServer:
             return {}
         try:
             found: dict[str, Any] = answer.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise IncompleteError(f"{where} did not answer in JSON. Is it MLflow?") from error
         return found
 
@@ -164,7 +178,7 @@ class TrackingServer:
         """The answer, which is no error, or the one that `accepts` names."""
         try:
             answer = self._http.request(method, where, **asked)
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             raise IncompleteError(f"{where} was not reached: {error}. Is the server up?") from error
         if answer.is_error and answer.status_code != accepts:
             raise IncompleteError(

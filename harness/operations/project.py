@@ -7,7 +7,6 @@ from __future__ import annotations
 import itertools
 import secrets
 import shlex
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,6 +23,7 @@ from editproof.harness.gate.looks import LookOptions, Report
 from editproof.harness.gate.noise_floors import NO_NOISE, NoiseFloor
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS, LpipsWeights, find_weights
 from editproof.harness.metrics.core.registry import check_name
+from editproof.harness.processes.git import run_git
 from editproof.harness.records import runs
 from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.decisions import (
@@ -42,6 +42,9 @@ from editproof.harness.stores.run_copy import open_run
 from editproof.harness.stores.runs_folder import open_newest
 from editproof.harness.suites.settings import Project
 from editproof.harness.suites.suite import check_fail_on, load_suite
+
+GIT_S = 10.0
+"""How long git may take to say what it knows of the project."""
 
 NO_BASELINE = "there is no baseline in {}. Make one with `editproof baseline accept RUN`"
 
@@ -129,21 +132,19 @@ def is_tracked(folder: Path) -> bool:
     """Whether the repository that would hold the baseline has it at its HEAD."""
     there = next(parent for parent in folder.resolve().parents if parent.is_dir())
     name = folder.resolve().relative_to(there).as_posix()
-    command = ["git", "-C", str(there), "cat-file", "-e", f"HEAD:./{name}/{INDEX}"]
     try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False  # no git here
+        run_git(there, "cat-file", "-e", f"HEAD:./{name}/{INDEX}", timeout_s=GIT_S)
+    except UsageError:
+        return False  # it has not, or there is no git here
+    return True
 
 
 def find_commit(folder: Path) -> str:
     """The commit that is checked out there; empty: there is no repository, or no git."""
-    command = ["git", "-C", str(folder), "rev-parse", "--verify", "-q", "HEAD"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return run_git(folder, "rev-parse", "--verify", "-q", "HEAD", timeout_s=GIT_S)
+    except UsageError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def find_baseline_folder(suite: Suite, project: Project) -> Path:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import gc
 import getpass
-import subprocess
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from editproof.harness.operations.project import (
+    GIT_S,
     find_baseline_folder,
     find_desk_decisions,
     find_run_folder,
     find_suite_weights,
 )
+from editproof.harness.processes.git import run_git
 from editproof.harness.records import runs
-from editproof.harness.records.errors import UsageError, unknown_name_error
+from editproof.harness.records.errors import UsageError, plain_line, unknown_name_error
 from editproof.harness.records.runs import Run
 from editproof.harness.review.desk import Desk, apply_decisions, open_desk
 from editproof.harness.review.unpacking import unpack_run
@@ -140,11 +142,11 @@ def _load_run(named: Path | None, project: Project) -> Run:
 
 def _name_author(folder: Path) -> str:
     """As git knows the reviewer; else the user's name here."""
-    command = ["git", "-C", str(folder), "config", "user.name"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-        name = done.stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
+        settings = {key: text for key, text in os.environ.items() if key.startswith("GIT_CONFIG")}
+        asked = ("config", "user.name")
+        name = plain_line(run_git(folder, *asked, variables=settings, timeout_s=GIT_S))
+    except UsageError:
         name = ""
     try:
         return name or getpass.getuser()

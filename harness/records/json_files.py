@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from editproof.harness.records.disk import naming_full_disk
-from editproof.harness.records.errors import DamagedError
+from editproof.harness.records.errors import DamagedError, UsageError
 from editproof.harness.records.foreign import make_plain, may_hold_control, read_file
 
 MOST_BYTES = 8 << 30
@@ -32,8 +33,11 @@ _CHECKSUM = re.compile(rb',\s*"checksum":\s*"([0-9a-f]{16})"\s*\}\s*\Z')
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file so that a reader sees the old content or the new, never half of it. `durable`:
-    it is on the disk afterwards.
+    it is on the disk afterwards. A device or a pipe, such as `/dev/stdout`, is written to.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(data)  # to put a file in its place would take it from everybody
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -56,14 +60,28 @@ def sweep_partials(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def sweep_partial_folders(folder: Path, prefix: str) -> None:
+    """Remove what processes that died here left of folders that they were writing: those whose name
+    begins so and ends with the number of the process.
+    """
+    for path in folder.glob(f"{prefix}*.*") if folder.is_dir() else ():
+        owner = path.name.rpartition(".")[2]
+        if owner.isdecimal() and path.is_dir() and not is_alive(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON, with its checksum."""
     write_atomically(path, encode_json(value))
 
 
 def encode_json(value: object) -> bytes:
-    """What `write_json` writes."""
-    return add_checksum(msgspec.json.format(msgspec.json.encode(value), indent=1)) + b"\n"
+    """What `write_json` writes. Raises UsageError where a text in it can't be written."""
+    try:
+        data = msgspec.json.encode(value)
+    except UnicodeEncodeError as error:  # of a command line in another encoding
+        raise UsageError(f"{error.object[:80]!r} is not UTF-8. Write it in UTF-8") from error
+    return add_checksum(msgspec.json.format(data, indent=1)) + b"\n"
 
 
 def read_json(path: Path, kind: type[T], *, is_old: Callable[[T], bool] | None = None) -> T:

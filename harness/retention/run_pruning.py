@@ -158,7 +158,7 @@ def _read_entry(folder: Path) -> RunEntry:
         created = datetime.fromisoformat(manifest.created)
         created = created.replace(tzinfo=UTC) if created.tzinfo is None else created.astimezone(UTC)
         verdict = load_verdict(folder)
-    except (EditproofError, ValueError):
+    except (EditproofError, ValueError, OverflowError):
         return RunEntry(folder, "", None, changed, 0, "damaged", passed=False)
     return RunEntry(
         folder,

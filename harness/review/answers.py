@@ -139,9 +139,13 @@ def list_answers(folder: Path, run: str, baseline: str) -> list[tuple[Path, Answ
 def accept_answers(target: Path, kept: list[tuple[Path, Answer]]) -> None:
     """Accept answers into a baseline: beside the first answer of their case, or as the first.
 
-    Raises UsageError where one does not fit the baseline.
+    Where this ends before the last one, the rest wait for the baseline as it is then. Raises
+    UsageError where one does not fit the baseline.
     """
-    for folder, answer in kept:
+    for place, (folder, answer) in enumerate(kept):
+        digest = baseline_folder.find_digest(target)
+        for left, waiting in kept[place:]:
+            write_json(left / ANSWER, msgspec.structs.replace(waiting, baseline=digest))
         one = runs.load(folder)
         known = {case.id for case in baseline_folder.load(target).run.manifest.cases}
         request = AcceptRequest(

@@ -58,6 +58,17 @@ def make_app(
         problem = Problem(409, "not_possible", str(error), remedy="The message says what to do.")
         return problem.as_response(request.url.path, "")
 
+    @app.exception_handler(OSError)
+    async def on_disk(request: Request, error: OSError) -> JSONResponse:
+        where = error.filename or "a file"
+        problem = Problem(
+            507,
+            "disk",
+            f"{where}: {error.strerror or error}.",
+            remedy="Check the path, its permissions and the room on the disk.",
+        )
+        return problem.as_response(request.url.path, "")
+
     _add_page(app, page)
     _add_pictures(app, DeskPictures(desk))
     _add_decisions(app, desk)

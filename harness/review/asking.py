@@ -46,6 +46,8 @@ def find_request(run: Run, case: Case) -> Asked:
     name = CaseName(
         case.family, case.first_turn_name, case.model.name, case.id, case.turn, bool(case.own)
     )
+    if case.turn < 1:
+        raise UsageError(f"the run is damaged: {case.scene} has a turn {case.turn}")
     made = _make_request(case)
     if case.turn == 1 and made is not None and digest in {"", files.digest_of(made.image)}:
         return Asked(replace(made, seed=derive_seed(case), case=name))
@@ -67,7 +69,7 @@ def _make_request(case: Case) -> EditRequest | None:
         if (case.own or case.folder) and current_id(case) != case.id:
             return None
         return make_task(drawn).request
-    except UsageError:
+    except (UsageError, OSError, ValueError):  # a run from elsewhere may say anything of it
         return None
 
 

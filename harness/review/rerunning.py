@@ -25,14 +25,15 @@ from editproof.harness.records.wording import name_case
 from editproof.harness.review.answers import Answer, AnswerMeans, Edited, keep_answer
 from editproof.harness.review.asking import find_request
 from editproof.harness.review.desk import Desk
+from editproof.harness.review.keeping import OTHER_SIZE, read_mask
 from editproof.harness.running.measure import as_delivered
 from editproof.harness.running.pipeline_process import DIED, PipelineError, PipelineProcess
 from editproof.harness.running.worker import record_edit
 from editproof.harness.serving.previews import shrink_request
 from editproof.harness.suites.fitting import takes_shape
 from editproof.harness.suites.trust import Trust, check_settings, trusted_pipeline
-from editproof.pipelines.contract import Capabilities, EditRequest, Mask
-from editproof.pipelines.files import UnreadablePictureError, decode_mask
+from editproof.pipelines.contract import Capabilities, EditRequest
+from editproof.pipelines.files import decode_mask
 from editproof.pipelines.loader import parse
 
 MOST_WAITING = 20
@@ -142,10 +143,12 @@ class Reruns:
     def start(self, question: RerunQuestion) -> Rerun:
         """Ask for an edit. Raises UsageError where it may not be made, or too many are waiting."""
         self._desk.check_may_edit()
-        self.name_pipeline(self._desk.find_case(question.number).case)
+        case = self._desk.find_case(question.number).case
+        self.name_pipeline(case)
         check_settings(question.settings, self._means.trust, where="the form")
         if question.mask:
-            _read_mask(question.mask)
+            height, width = find_request(self._desk.run, case).request.image.shape[:2]
+            read_mask(question.mask, (height, width))
         with self._lock:
             if sum(one.state in WORKING for one in self._known.values()) >= MOST_WAITING:
                 raise UsageError(f"{MOST_WAITING} edits are waiting already. Cancel some, or wait")
@@ -351,9 +354,9 @@ def make_request(request: EditRequest, question: RerunQuestion, can: Capabilitie
     """The request of an edit at the desk, made of the case's own. Raises UsageError where the mask
     has another size than the input, or the pipeline needs what is not there.
     """
-    mask = _read_mask(question.mask) if question.mask else request.mask
+    mask = decode_mask(question.mask) if question.mask else request.mask
     if mask is not None and mask.shape != request.image.shape[:2]:
-        raise UsageError("the mask must be as large as the input. Draw it again")
+        raise UsageError(OTHER_SIZE)
     if mask is None and can.needs_mask:
         raise UsageError("this pipeline needs a mask. Brush over what is to be replaced")
     if not question.prompt and can.needs_prompt:
@@ -374,10 +377,3 @@ def shrink_for(request: EditRequest, can: Capabilities) -> EditRequest:
     if can.scales and 1 not in can.scales:
         small = replace(small, scale=request.scale)
     return small if takes_shape(small.image.shape[:2], can) else request
-
-
-def _read_mask(data: bytes) -> Mask:
-    try:
-        return decode_mask(data)
-    except UnreadablePictureError as error:
-        raise UsageError(f"the mask can't be read: {error}") from error

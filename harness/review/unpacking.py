@@ -4,16 +4,22 @@ larger than a run is.
 
 from __future__ import annotations
 
+import lzma
+import os
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.records.json_files import file_digest
+from editproof.harness.records.json_files import file_digest, sweep_partial_folders
 from editproof.harness.records.manifest import MANIFEST
 from editproof.harness.records.plain_text import strip_control
+
+PARTIAL = ".unpacking-"
+"""The name of a folder begins so until it is whole."""
 
 MOST_FILES = 1_000_000
 MOST_BYTES_OF_A_FILE = 2 << 30
@@ -27,6 +33,16 @@ ALLOWANCE = 64 << 20
 
 DEEPEST = 32
 """Folders within each other."""
+
+LONGEST_NAME, LONGEST_PATH = 200, 2000
+"""Bytes of the name of a file or folder, and of a path: file systems take 255, and 4096."""
+
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, RuntimeError,
+    ValueError,
+)  # fmt: skip
+"""What is raised where an archive is no archive, or damaged. The module for bzip2 raises OSError.
+"""
 
 _LEFT_OUT = frozenset({"report", "logs"})
 """Folders of a run that nobody needs at the desk. A report holds scripts, which would be the
@@ -46,17 +62,34 @@ def unpack_run(archive: Path, folder: Path) -> Path:
     target = folder / file_digest(archive)[:16]
     if (target / MANIFEST).is_file():
         return target
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep_partial_folders(folder, PARTIAL)
+    partial = folder / f"{PARTIAL}{target.name}.{os.getpid()}"  # two may unpack it at once
     try:
         with zipfile.ZipFile(archive) as opened:
             _unpack(opened, archive, partial)
-        partial.replace(target)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
-        raise DamagedError(f"{archive} can't be unpacked: {error}. Download it again") from error
+        _move(partial, target)
+    except _DAMAGE as error:
+        raise _explain_damage(archive, error) from error
+    except OSError as error:
+        if error.errno is not None:  # of the disk
+            raise
+        raise _explain_damage(archive, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _move(partial: Path, target: Path) -> None:
+    try:
+        partial.replace(target)
+    except OSError:
+        if not (target / MANIFEST).is_file():  # else another process was faster
+            raise
+
+
+def _explain_damage(archive: Path, error: Exception) -> DamagedError:
+    return DamagedError(f"{archive} can't be unpacked: {error}. Download it again")
 
 
 def _unpack(opened: zipfile.ZipFile, archive: Path, partial: Path) -> None:
@@ -65,10 +98,12 @@ def _unpack(opened: zipfile.ZipFile, archive: Path, partial: Path) -> None:
     files = {_check_name(entry, archive): entry for entry in entries if not entry.is_dir()}
     if len({str(path).casefold() for path in files}) < sum(not entry.is_dir() for entry in entries):
         raise UsageError(f"{archive} holds two files of one name. Download it again")
+    if both := next((path for path in files if not files.keys().isdisjoint(path.parents)), None):
+        raise UsageError(f"{archive} holds {both}, whose folder is a file. Download it again")
     root = _find_run(files, archive)
     for path, entry in files.items():
         inner = path.relative_to(root) if path.is_relative_to(root) else None
-        if inner and inner.parts[0] not in _LEFT_OUT:
+        if inner and inner.parts and inner.parts[0] not in _LEFT_OUT:
             _write(opened, entry, partial.joinpath(*inner.parts))
 
 
@@ -103,6 +138,8 @@ def _check_name(entry: zipfile.ZipInfo, archive: Path) -> PurePosixPath:
         or not path.parts
         or path.is_absolute()
         or len(path.parts) > DEEPEST
+        or len(os.fsencode(name)) > LONGEST_PATH
+        or any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts)
         or {"..", "~"} & set(path.parts)
         or set(name) & set('\\:"<>|?*')
         or strip_control(name) != name

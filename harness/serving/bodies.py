@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
 Kind = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")]
-Value = str | bool | int | float
+
+
+def _check_text(text: str) -> str:
+    text.encode()  # JSON can name half a character, which nothing can write
+    return text
+
+
+Text = Annotated[str, AfterValidator(_check_text)]
+Value = Text | bool | int | float
 Unit = Annotated[float, Field(ge=0, le=1)]
 
 MOST_SETTINGS = 500
@@ -40,12 +48,12 @@ class EditQuestion(Body):
         default="final",
         description="A preview has at most 512 px and is filled by the quickest model.",
     )
-    settings: dict[str, Value] = Field(
+    settings: dict[Text, Value] = Field(
         default_factory=dict,
         max_length=MOST_SETTINGS,
         description="Settings for this edit by dotted name: GET /v1/schema.",
     )
-    metadata: dict[str, Value] = Field(
+    metadata: dict[Text, Value] = Field(
         default_factory=dict, max_length=MOST_SETTINGS, description="Facts about the asset."
     )
     strokes_add: Sha256 | None = Field(
@@ -65,7 +73,7 @@ class EditQuestion(Body):
 class PipelineQuestion(Body):
     """Settings that somebody thinks of."""
 
-    settings: dict[str, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
+    settings: dict[Text, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
 
 
 class Line(Body):
@@ -75,7 +83,7 @@ class Line(Body):
         min_length=4, max_length=4, description="(x, y) in pixels of the image."
     )
     confidence: Unit
-    text: str = ""
+    text: Text = ""
 
 
 class EditState(Body):
@@ -92,7 +100,7 @@ class EditState(Body):
     enlarged_from: Sha256 | None = Field(default=None, description="What was enlarged.")
     filled: Sha256 | None = Field(default=None, description="1 where `fill` is final already.")
     status: Literal["done", "needs_review", "refused"] = "done"
-    reason: str = ""
+    reason: Text = ""
     needs_text_removal: bool = True
     needs_inpainting: bool = True
     lines: list[Line] = Field(default_factory=list, description="Text among what is masked.")
@@ -218,7 +226,7 @@ class BulkQuestion(Body):
         description="What is to go: `text`, `template`, `colour`, or a class that candidate masks"
         " were put for.",
     )
-    tiers: list[str] = Field(
+    tiers: list[Text] = Field(
         default_factory=list,
         max_length=8,
         description="Models from light to heavy. A heavier one is used where the result of the one"
@@ -228,7 +236,7 @@ class BulkQuestion(Body):
     prompt: str = Field(default="", max_length=LONGEST_PROMPT)
     seed: int = Field(default=0, ge=-MAX_INT, le=MAX_INT)
     scale: int = Field(default=1, ge=1, le=MAX_SCALE)
-    settings: dict[str, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
+    settings: dict[Text, Value] = Field(default_factory=dict, max_length=MOST_SETTINGS)
 
 
 class CandidatesAnswer(Body):

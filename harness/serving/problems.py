@@ -6,6 +6,7 @@ our own `code`, `field`, `remedy` and `request_id`. Some have more, such as `lim
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -88,7 +89,14 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
     def as_response(self, path: str, request_id: str) -> JSONResponse:
         """The answer."""
         body = self.as_json(path, request_id)
-        return JSONResponse(body, self.status, self.headers, media_type=MEDIA_TYPE)
+        return _PlainAnswer(body, self.status, self.headers, media_type=MEDIA_TYPE)
+
+
+class _PlainAnswer(JSONResponse):
+    """JSON in ASCII: a request may name half a character, which UTF-8 can't say."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode()
 
 
 def explain_contract(error: ContractError | UnreadablePictureError) -> Problem:
