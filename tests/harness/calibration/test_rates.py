@@ -197,7 +197,10 @@ def test_the_page_opens_with_four_numbers(tmp_path: Path, suite: Suite) -> None:
         in opening
     )
     assert "the fill is blurrier" in page
-    assert "- mine raised in 1 trials, which count in no rate.\n  First: KeyError: 1" in page
+    raised = (
+        "- mine raised an error in 1 trials, which count in no rate.\n  The first was: KeyError: 1"
+    )
+    assert raised in page
     assert "| float16 | through float16 | ns | 0.000 | 0.000 | no | invisible | 0 |" in page
     fault = get_fault("ghost")
     assert (

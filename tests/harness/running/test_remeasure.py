@@ -225,7 +225,7 @@ def test_a_baseline_knows_its_scenes_again(command: Command, run: Run) -> None:
     done = command("baseline", "measure")
     assert done.returncode == 3
     assert "left as it was" in done.stderr
-    assert "drawn otherwise now" in done.stderr
+    assert "drawn differently now" in done.stderr
 
 
 def test_edits_that_are_measured_again_repeat_nothing(command: Command, run: Run) -> None:
