@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,14 +71,21 @@ def modules() -> Iterator[Path]:
 
 def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
     """Modules that a file imports, also inside functions."""
-    tree = ast.parse(path.read_text())
     found: set[str] = set()
-    for node in tree.body if top_level_only else ast.walk(tree):
+    for node in _find_imports(path, top_level_only=top_level_only):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+@cache
+def _find_imports(path: Path, *, top_level_only: bool) -> list[ast.Import | ast.ImportFrom]:
+    """Each file is parsed once for all tests."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def layer_of(module: str) -> int | None:

@@ -45,7 +45,7 @@ MOST_LEVELS = 40
 @pytest.fixture(scope="module")
 def request_() -> EditRequest:
     return replace(
-        make_scene_task(get_vector("logo").render(3, 192, step=2, scale=2)).request, seed=5
+        make_scene_task(get_vector("logo").render(3, 144, step=2, scale=2)).request, seed=5
     )
 
 

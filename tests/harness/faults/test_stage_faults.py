@@ -28,7 +28,7 @@ NEEDS_A_STEP = {"not_harmonised"}
 @pytest.fixture(scope="module")
 def request_() -> EditRequest:
     return replace(
-        make_scene_task(get_vector("logo").render(3, 128, step=3, scale=2)).request, seed=5
+        make_scene_task(get_vector("logo").render(3, 64, step=3, scale=2)).request, seed=5
     )
 
 
