@@ -15,6 +15,7 @@ import pytest
 
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.pictures import files as pictures
+from editproof.harness.records import runs
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.process_limits import ProcessLimits
 from editproof.harness.running import runner
@@ -22,6 +23,7 @@ from editproof.harness.running.runner import RunConfig
 from editproof.harness.suites.suite import load_suite
 from editproof.harness.suites.tasks import make_task
 from tests.robustness.tagging import TAG, find_tagged, wait_until
+from tests.sharing import make_once
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +111,13 @@ class Outcome(NamedTuple):
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Every pipeline's case: all of one scene and one worker, a good one after each."""
-    folder = tmp_path_factory.mktemp("bad")
+    folder = make_once(tmp_path_factory, "bad", run_all) / "run"
+    records = {record.case.model.name: record for record in runs.load(folder).records}
+    return Outcome(folder / "logs", records)
+
+
+def run_all(folder: Path) -> None:
+    """Run every pipeline in that folder. Nothing that one of them started may outlive the run."""
     source = Path(__file__).with_name("bad_pipelines.py").read_text()
     for name in ("bad", "fine", *OWN_FILE):
         (folder / f"{name}.py").write_text(source)
@@ -123,7 +131,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     tag = uuid.uuid4().hex
     os.environ[TAG] = tag
     try:
-        run = runner.run(
+        runner.run(
             RunConfig(
                 suite=load_suite("bad.toml", folder),
                 folder=folder / "run",
@@ -140,8 +148,6 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     finally:
         del os.environ[TAG]
     assert wait_until(lambda: not find_tagged(tag), 10), "a process outlived the run"
-    records = {record.case.model.name: record for record in run.records}
-    return Outcome(folder / "run" / "logs", records)
 
 
 @pytest.fixture(scope="module")

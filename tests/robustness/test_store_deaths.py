@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -13,6 +13,7 @@ import pytest
 import editproof
 from editproof.harness.stores.objects import ObjectFolder
 from editproof.harness.stores.places import find_url
+from tests.grids import some
 from tests.harness.conftest import SETTINGS
 from tests.harness.stores.conftest import Elsewhere, elsewhere  # noqa: F401 - a fixture
 from tests.harness.stores.test_commands import SUITE, invoke
@@ -35,21 +36,27 @@ def home(folder: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "deaths",
+    some([(("gate", False), ("report", True)), (("gate", True), ("report", False))]),
+    ids=str,
+)
 def test_a_death_at_any_write_loses_nothing(
+    deaths: Sequence[tuple[str, bool]],
     home: str,
     elsewhere: Elsewhere,  # noqa: F811 - the fixture
     monkeypatch: pytest.MonkeyPatch,
     count_attempt: Callable[[str], None],
 ) -> None:
     """On another machine the run is whole, its verdict is the one before or the one after, and the
-    command does its work.
+    command does its work. It dies before each of its writes, or after each.
     """
     url = f"{home}/runs/second"
     where = find_url(url)
     assert where
     objects, whole = ObjectFolder(where), editproof.load(url)
     assert whole.verdict
-    for command, after in itertools.product(("gate", "report"), (False, True)):
+    for command, after in deaths:
         act = partial(invoke, command, url, code=1 if command == "gate" else 0)
         verdicts = []
         for write in itertools.count(1):
