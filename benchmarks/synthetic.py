@@ -50,9 +50,9 @@ PROTOTYPES = 97
 """
 
 
-def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
+def make_run(folder: Path, cases: int, *, seed: int = 0, edge_px: int = 512) -> Run:
     """A run of that many cases in memory, its pictures on disk, every one of them a file of its
-    own.
+    own, and `edge_px` wide and high.
     """
     models = tuple(
         Model(f"model-{number}", f"reference?inpaint.radius_px={number + 1}")
@@ -103,7 +103,7 @@ def make_run(folder: Path, cases: int, *, seed: int = 0) -> Run:
     )
     rng = np.random.default_rng(seed)
     numbers = [tuple(_numbers(infos, rng)) for _ in range(PROTOTYPES)]
-    picture = _picture(folder)
+    picture = _picture(folder, edge_px)
     records = tuple(
         _record(folder, picture, case, index, numbers[index % PROTOTYPES])
         for index, case in enumerate(planned)
@@ -232,10 +232,10 @@ def _finding(family: str, model: str, ids: list[str]) -> Finding:
     )
 
 
-def _picture(folder: Path) -> Path:
+def _picture(folder: Path, edge_px: int) -> Path:
     pixels = np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).resize((512, 512)).save(buffer, "PNG")
+    Image.fromarray(pixels).resize((edge_px, edge_px)).save(buffer, "PNG")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "picture.png"
     path.write_bytes(buffer.getvalue())

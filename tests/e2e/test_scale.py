@@ -32,7 +32,7 @@ def large(tmp_path_factory: pytest.TempPathFactory, cases: int) -> Path:
     """The report of so many cases."""
 
     def make(folder: Path) -> None:
-        run = make_run(folder, cases)
+        run = make_run(folder, cases, edge_px=256 if cases < 10_000 else 512)
         start = time.perf_counter()
         write_report(run)
         print(f"{cases / (time.perf_counter() - start):.0f} cases/s")  # noqa: T201 - for whoever runs this with -s
