@@ -69,7 +69,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
     session.install(*CONSTRAINTS, "-e", ".[dev,e2e]")
-    session.run("mypy")
+    session.run("mypy", "--num-workers", str(os.cpu_count()))
 
 
 @nox.session
