@@ -351,16 +351,23 @@ def random_network(kind: str) -> lpips.Network:
     import torch
 
     torch.manual_seed(1)
-    import torchvision
-
-    maker = {"vgg": torchvision.models.vgg16, "squeeze": torchvision.models.squeezenet1_1}
-    network = maker.get(kind, torchvision.models.alexnet)(weights=None)
     device = find_device()
-    steps = lpips.KINDS[kind].steps(
-        {name: weight.to(device) for name, weight in network.features.state_dict().items()}
-    )
+    steps = lpips.KINDS[kind].steps(random_features(kind).to(device).state_dict())
     maps = lpips_networks.run_network(steps, torch.rand(1, 3, 64, 64).to(device)).maps
     return lpips.Network(steps, [torch.rand(1, m.shape[1], 1, 1).to(device) for m in maps])
+
+
+def random_features(kind: str) -> Any:
+    """torchvision's, untrained; of VGG without the classifier, which takes seconds to draw."""
+    from torchvision import models
+
+    if kind != "vgg":
+        return {"squeeze": models.squeezenet1_1}.get(kind, models.alexnet)(weights=None).features
+    features = models.vgg.make_layers(models.vgg.cfgs["D"])
+    for layer in features:
+        if hasattr(layer, "weight"):
+            layer.weight.data.mul_(6**0.5)  # from PyTorch's variance to He's
+    return features
 
 
 def test_shift_tolerant_lpips_is_its_packages(

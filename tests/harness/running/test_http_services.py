@@ -33,6 +33,7 @@ ns = "reference?inpaint.model=ns"
 
 SETTINGS = """
 suite = "served.toml"
+jobs = 1
 [lpips]
 download = false
 """
