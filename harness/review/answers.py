@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,9 @@ from editproof.harness.suites.cases import machine
 
 ANSWER = "answer.json"
 
+MOVE = "move.json"
+"""Beside the answers' folders while the baseline that they wait for is about to change."""
+
 
 class Answer(msgspec.Struct, frozen=True):
     """Why a picture is a right answer, and how it was made."""
@@ -55,6 +58,15 @@ class Answer(msgspec.Struct, frozen=True):
     """Those that were not as in the run."""
     mask: str = ""
     """SHA-256 of the mask that was drawn; empty: it was the case's own."""
+
+
+class Move(msgspec.Struct, frozen=True):
+    """The answers of a run are about to wait for the baseline's next state."""
+
+    run: str
+    """Name of the folder of the run that the desk shows."""
+    baseline: str
+    """Digest of the baseline that they wait for until then."""
 
 
 class AnswerMeans(NamedTuple):
@@ -136,19 +148,49 @@ def list_answers(folder: Path, run: str, baseline: str) -> list[tuple[Path, Answ
     return sorted(found, key=lambda one: (one[1].when, one[0].name))
 
 
+def begin_move(answers: Path, move: Move) -> None:
+    """Note that a baseline is about to change, so that `finish_move` finds what waited for it."""
+    write_json(answers / MOVE, move)
+
+
+def finish_move(answers: Path, target: Path) -> None:
+    """Let the answers that a killed desk left behind wait for the baseline in `target` as it is
+    now, but for the one that it had accepted already.
+    """
+    if not (answers / MOVE).is_file():
+        return
+    move, digest = read_json(answers / MOVE, Move), baseline_folder.find_digest(target)
+    if digest == move.baseline:
+        return  # it has not changed, or not yet
+    accepted = baseline_folder.read_state(target).accepted if digest else ()
+    last = accepted[-1].run if accepted else ""
+    if last == move.run or (answers / last / ANSWER).is_file():  # else somebody else changed it
+        left = list_answers(answers, move.run, move.baseline)
+        _wait_for(digest, [one for one in left if one[0].name != last])
+    (answers / MOVE).unlink(missing_ok=True)
+
+
+def _wait_for(digest: str, kept: Iterable[tuple[Path, Answer]]) -> None:
+    for folder, answer in kept:
+        write_json(folder / ANSWER, msgspec.structs.replace(answer, baseline=digest))
+
+
 def accept_answers(target: Path, kept: list[tuple[Path, Answer]]) -> None:
     """Accept answers into a baseline: beside the first answer of their case, or as the first.
 
-    Where this ends before the last one, the rest wait for the baseline as it is then. Raises
-    UsageError where one does not fit the baseline.
+    Where this ends before the last one, the rest wait for the baseline as it is then: at once, or
+    after `finish_move` where the process was killed. Raises UsageError where one does not fit the
+    baseline.
     """
     for place, (folder, answer) in enumerate(kept):
         digest = baseline_folder.find_digest(target)
-        for left, waiting in kept[place:]:
-            write_json(left / ANSWER, msgspec.structs.replace(waiting, baseline=digest))
+        _wait_for(digest, kept[place:])
+        begin_move(folder.parent, Move(answer.run, digest))
         one = runs.load(folder)
         known = {case.id for case in baseline_folder.load(target).run.manifest.cases}
         request = AcceptRequest(
             answer.reason, answer.author, cases=(answer.case,), also=answer.case in known
         )
         acceptance.accept(one, target, request)
+    for folder, _ in kept[:1]:
+        (folder.parent / MOVE).unlink(missing_ok=True)

@@ -29,7 +29,14 @@ from editproof.harness.records.journal import JOURNAL
 from editproof.harness.records.json_files import file_digest
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, name_case, name_few
-from editproof.harness.review.answers import Answer, accept_answers, list_answers
+from editproof.harness.review.answers import (
+    Answer,
+    Move,
+    accept_answers,
+    begin_move,
+    finish_move,
+    list_answers,
+)
 from editproof.harness.review.changes import ChangedCase, list_changed_cases, list_other_cases
 from editproof.harness.review.groups import Group, group_changes
 from editproof.harness.review.keeping import CaseContent, KeptCase, keep_case
@@ -295,6 +302,8 @@ def open_desk(
     digest = baseline_folder.find_digest(folder)
     baseline = baseline_folder.load(folder) if digest else None
     _check_judged_against(run, folder, digest)
+    if not read_only:
+        finish_move(answers, folder)
     kept = DecisionFiles(decisions)
     return Desk(run, folder, digest, baseline, kept, author, cases, answers, read_only)
 
@@ -321,6 +330,8 @@ def apply_decisions(desk: Desk, reason: str = "") -> tuple[Path, int]:
     answers = desk.list_answers()
     if not accepted and not answers:
         raise UsageError("nothing is accepted at the desk yet, so there is nothing to apply")
+    if answers:
+        begin_move(desk.answers, Move(desk.run.folder.name, desk.digest))
     if accepted:
         acceptance.accept(desk.run, desk.folder, _make_request(desk, accepted, reason))
     else:

@@ -8,6 +8,7 @@ import random
 import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,12 @@ from PIL import Image as Pil
 from editproof.harness.baselines import acceptance, baseline_folder
 from editproof.harness.records import runs
 from editproof.harness.records.errors import DamagedError, UsageError
-from editproof.harness.review.answers import list_answers
+from editproof.harness.review.answers import (
+    MOVE,
+    accept_answers,
+    finish_move,
+    list_answers,
+)
 from editproof.harness.review.asking import OTHER_FILES, find_request
 from editproof.harness.review.desk import Desk, apply_decisions
 from editproof.harness.review.keeping import CaseContent, keep_case
@@ -204,6 +210,47 @@ def test_answers_that_were_not_reached_wait_for_the_next_time(
     assert [one.reason for _, one in list_answers(desk.answers, "now", now)] == [
         "0.75 is right, too"
     ]
+
+
+@pytest.mark.parametrize("deaths", [(1,), (2,), (1, 2)])
+def test_answers_outlive_a_desk_that_dies_after_it_changed_the_baseline(
+    desk: Desk,  # noqa: F811
+    start: Start,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    deaths: tuple[int, ...],
+) -> None:
+    """The next desk lets those that were not accepted wait for the baseline as it is, and accepts
+    each once.
+    """
+    number = find_number(desk, "own")
+    reruns = start(Trust(everything=True))
+    for level in (0.25, 0.75):
+        rerun = wait_for(reruns.start(ask(number, mask=MASK, settings={"fill.level": level})))
+        wait_for(reruns.keep(rerun.id, f"{level} is right, too"))
+    real, calls = acceptance.accept, 0
+
+    def dying(*words: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        done = real(*words, **options)  # type: ignore[arg-type]
+        if calls in deaths:
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(acceptance, "accept", dying)
+    with pytest.raises(KeyboardInterrupt):
+        apply_decisions(desk)
+    for _ in range(2):
+        finish_move(desk.answers, desk.folder)
+        left = list_answers(desk.answers, "now", baseline_folder.find_digest(desk.folder))
+        with suppress(KeyboardInterrupt):
+            accept_answers(desk.folder, left)
+    also = baseline_folder.load(desk.folder).also
+    pictures = [one.records[0].blobs["actual"] for one in also]
+    assert len(pictures) == len(set(pictures)) == 2
+    finish_move(desk.answers, desk.folder)
+    assert not list_answers(desk.answers, "now", baseline_folder.find_digest(desk.folder))
+    assert not (desk.answers / MOVE).exists()
 
 
 def test_a_case_of_a_stranger_asks_no_file_of_this_machine(
