@@ -4,6 +4,7 @@ larger than a run is.
 
 from __future__ import annotations
 
+import errno
 import lzma
 import os
 import shutil
@@ -34,6 +35,11 @@ ALLOWANCE = 64 << 20
 DEEPEST = 32
 """Folders within each other."""
 
+_READING = {None, errno.EINVAL}
+"""`OSError`s of damage: the module for bzip2 gives no number, and a place before the first byte of
+the archive can't be read.
+"""
+
 LONGEST_NAME, LONGEST_PATH = 200, 2000
 """Bytes of the name of a file or folder, and of a path: file systems take 255, and 4096."""
 
@@ -41,8 +47,7 @@ _DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, RuntimeError,
     ValueError,
 )  # fmt: skip
-"""What is raised where an archive is no archive, or damaged. The module for bzip2 raises OSError.
-"""
+"""What is raised where an archive is no archive, or damaged."""
 
 _LEFT_OUT = frozenset({"report", "logs"})
 """Folders of a run that nobody needs at the desk. A report holds scripts, which would be the
@@ -72,7 +77,7 @@ def unpack_run(archive: Path, folder: Path) -> Path:
     except _DAMAGE as error:
         raise _explain_damage(archive, error) from error
     except OSError as error:
-        if error.errno is not None:  # of the disk
+        if error.errno not in _READING:  # of the disk
             raise
         raise _explain_damage(archive, error) from error
     finally:

@@ -119,7 +119,9 @@ def find_photographs(folder: Path) -> tuple[Path, ...]:
         for path in folder.iterdir()
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
-    paths = tuple(sorted((path for path in named if path.is_file()), key=lambda path: path.name))
+    # A link to nowhere is an error below; a pipe would be waited for.
+    files = (path for path in named if path.is_file() or not path.exists())
+    paths = tuple(sorted(files, key=lambda path: path.name))
     if not paths:
         raise ValueError(
             f"no photograph lies in {folder}: put {', '.join(sorted(SUFFIXES))} files there"
