@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import httpx2
 import pytest
 
 import editproof
-from tests.cluster.conftest import SLEEPY, run_on, start_on, wait_until
+from tests.cluster.conftest import SLEEPY, read_resumption, run_on, start_on, wait_until
 from tests.cluster.local_cluster import LocalCluster
 from tests.cluster.test_stores import CLIENT, ENDPOINT, read_done
 from tests.harness.stores.fault_proxy import Fault, FaultProxy, run_fault_proxy
@@ -22,7 +21,10 @@ BUCKET = "editproof-bad"
 THROTTLED_S = 6.0
 SLOW_EDITS = ("--no-cache", "--pipeline", f"s={SLEEPY}:build?seconds=2")
 
-pytestmark = pytest.mark.skipif(not ENDPOINT, reason="no S3 API: `nox -s cluster` starts one")
+pytestmark = [
+    pytest.mark.skipif(not ENDPOINT, reason="no S3 API: `nox -s cluster` starts one"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +84,6 @@ def assert_whole(url: str, cases: int = 12) -> None:
     assert not [ending for ending in run.endings.values() if ending.error]
 
 
-def read_resumption(line: str) -> list[str]:
-    """The options of the command that a message names."""
-    words = shlex.split(line.split("`")[1])
-    assert words[:2] == ["editproof", "run"]
-    return words[2:]
-
-
 def test_a_throttled_store(folder: Path, far: LocalCluster, store: FaultProxy, url: str) -> None:
     """The run waits for it and ends whole; no worker is lost over it."""
     going = start_on(far, ["--out", url, *SLOW_EDITS])
@@ -102,7 +97,6 @@ def test_a_throttled_store(folder: Path, far: LocalCluster, store: FaultProxy, u
     assert_whole(url)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["quota", "507", "denied"])
 def test_a_full_store(
     fault: Fault, folder: Path, far: LocalCluster, store: FaultProxy, url: str

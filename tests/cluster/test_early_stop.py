@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from editproof.harness.records import runs
-from tests.cluster.conftest import EDITPROOF, SLEEPY, ask, run_on, write_project
+from tests.cluster.conftest import EDITPROOF, SLEEPY, ask, read_resumption, run_on, write_project
 from tests.cluster.local_cluster import LocalCluster
 from tests.cluster.test_faults import assert_whole
 
@@ -49,21 +49,26 @@ def test_a_model_that_is_certain_to_be_worse(folder: Path, cluster: LocalCluster
     words = ("--out", "run", "--no-cache", "--stop-early", *name_models(0.3))
     stopped = run_on(cluster, words)
     assert stopped.returncode == 3, stopped.stderr
-    assert "--stop-early: worse got worse beyond chance" in stopped.stderr
+    (line,) = stopped.stderr.splitlines()
+    assert "--stop-early: worse got worse beyond chance" in line
     run = runs.load(folder / "run")
     assert {case.model.name for case in run.missing} == {"worse"}
     made = [record.case.model.name for record in run.records]
     assert made.count("good") == CASES // 2
     assert 22 <= made.count("worse") < CASES // 2
-    assert "verdict" in stopped.stdout
-    judge()
-    resumed = run_on(cluster, ["--resume", "--out", "run", "--trust", "--no-cache"])
+    assert ask("runs", "status", "run").startswith(f"stopped: {len(made)} of {CASES} cases")
+    assert "preliminary: fails so far" in judge(folder / "run", code=3)
+    resumed = run_on(cluster, [*read_resumption(line), "--no-cache"])
     assert resumed.returncode == 1, resumed.stderr
     assert_whole(folder / "run")
+    assert "preliminary" not in judge(folder / "run", code=1)
 
 
-def judge() -> dict[str, object]:
-    """What `editproof gate` says of the run."""
-    subprocess.run([EDITPROOF, "gate", "run"], capture_output=True, check=False)
-    verdict: dict[str, object] = json.loads(Path("run/verdict.json").read_text())
-    return verdict
+def judge(run: Path, code: int) -> str:
+    """What `editproof gate` prints; all that it finds is that `worse` regressed."""
+    command = [EDITPROOF, "gate", str(run)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    findings = json.loads((run / "verdict.json").read_text())["findings"]
+    assert {(one["outcome"], *one["models"]) for one in findings} == {("regressed", "worse")}
+    return done.stdout
