@@ -43,9 +43,12 @@ WAIT_S = 0.25
 PAGE = 1000
 """Objects in one answer of a listing."""
 
+PATIENCE = timedelta(minutes=1)
+"""How long a request is repeated."""
+
 RETRIES: RetryConfig = {
-    "max_retries": 8,
-    "retry_timeout": timedelta(minutes=1),
+    "max_retries": 100,  # the pauses grow slowly, so that PATIENCE comes first
+    "retry_timeout": PATIENCE,
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=15)},
 }
 
@@ -239,12 +242,14 @@ class ObjectFolder:
         """
         from obstore.exceptions import GenericError
 
+        give_up_at = time.monotonic() + PATIENCE.total_seconds()
         with self._explaining(name):
             for attempt in range(1, ATTEMPTS):
                 try:
                     return ask()
                 except GenericError as error:
-                    if _says_full(error):
+                    has_answered = _ANSWER.search(str(error))  # so the client has asked again
+                    if has_answered or time.monotonic() > give_up_at:
                         raise
                 time.sleep(WAIT_S * 2**attempt * (0.5 + random.random()))
             return ask()

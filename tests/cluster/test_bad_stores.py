@@ -66,7 +66,7 @@ def throttle(store: FaultProxy, seconds: float) -> None:
     def choose(_method: str, _path: str, _before: int) -> Fault:
         if time.monotonic() > ends_at:
             return ""
-        return ("503", "429", "503", "")[next(counted) % 4]  # type: ignore[return-value]
+        return ("503", "429", "503", "")[next(counted) % 4]
 
     store.choose = choose
 
