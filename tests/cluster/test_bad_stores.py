@@ -97,7 +97,9 @@ def test_a_throttled_store(folder: Path, far: LocalCluster, store: FaultProxy, u
     assert_whole(url)
 
 
-@pytest.mark.parametrize("fault", ["quota", "507", "denied"])
+@pytest.mark.parametrize(
+    "fault", ["quota", "denied", pytest.param("507", marks=pytest.mark.exhaustive)]
+)
 def test_a_full_store(
     fault: Fault, folder: Path, far: LocalCluster, store: FaultProxy, url: str
 ) -> None:
