@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +17,7 @@ from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.suites import Model
 from editproof.harness.running.pipeline_process import Say
 from editproof.harness.running.worker import EditWork, WorkerSetup
-from editproof.harness.stores.copies import find_origin, name_place
+from editproof.harness.stores.copies import find_origin
 from editproof.harness.suites.cases import Environment
 
 LOG = "ray.log"
@@ -93,17 +92,22 @@ class ClusterEngine:
         if url and url.scheme == "memory":
             raise UsageError("a run at memory:// lives in one process: name another place for it")
         logs = FailureLogs(setup.folder)
-        on = "ray" if self._order.address == "auto" else self._order.address
-        words = ("editproof", "run", "--resume", "--out", name_place(setup.folder), "--on", on)
-        self._resuming = f". `{shlex.join(words)}` continues"
+        self._resuming = f". `{self._order.resuming}` continues"
         self._ask("edits", setup, str(url or ""), work, ends_at)
-        for news in self._follow():
-            for answer in news.answers:
-                logs.keep(answer)
-            if news.answers:
-                yield [record for answer in news.answers for record in answer.records]
-            if news.is_over:
-                return
+        left = {one.case.id for one in work}
+        try:
+            for news in self._follow():
+                for answer in news.answers:
+                    logs.keep(answer)
+                records = [record for answer in news.answers for record in answer.records]
+                left -= {record.case.id for record in records}
+                if records:
+                    yield records
+                if news.is_over:
+                    return
+        except IncompleteError:
+            if left:
+                raise  # else what went wrong came after the last case
 
     def _follow(self) -> Iterator[News]:
         """What happens, as it happens."""

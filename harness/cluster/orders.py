@@ -53,6 +53,8 @@ class ClusterOrder:
     """A device, or a node: machines like that do the work; empty: all machines are alike."""
     silent_s: float = SILENT_S
     limits: ProcessLimits = DEFAULT_LIMITS
+    resuming: str = ""
+    """The command that continues the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ class Outbox:
 
     def take(self, patience_s: float) -> News:
         """What is new since the last call; waits a little where that is nothing. Raises what went
-        wrong.
+        wrong, once all answers are taken: they are to be written down.
         """
         with self._changed:
             self._changed.wait_for(self._has_news, patience_s)
-            if self._failure:
+            if self._failure and not self._answers:
                 raise self._failure
             news = replace(self._news, lines=tuple(self._lines), answers=tuple(self._answers))
             self._news = News(self._news.state)

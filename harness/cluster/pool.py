@@ -27,18 +27,14 @@ from editproof.harness.cluster.orders import (
     Resources,
 )
 from editproof.harness.cluster.outbox import Outbox
-from editproof.harness.cluster.ray_cluster import RayCluster
-from editproof.harness.cluster.slots import Node, Slot, read_nodes
+from editproof.harness.cluster.ray_cluster import RayCluster, explain_loss
+from editproof.harness.cluster.slots import Node, Slot, explain_misfits, read_nodes
 from editproof.harness.records.cases import CaseError, CaseRecord
-from editproof.harness.records.errors import (
-    EditproofError,
-    IncompleteError,
-    UsageError,
-    join_one_line,
-)
+from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.suites import Model
 from editproof.harness.running.worker import EditWork, WorkerSetup
+from editproof.harness.stores.objects import DeniedError, FullError
 from editproof.harness.suites.cases import Environment
 from editproof.harness.suites.source import code_hash
 
@@ -302,9 +298,8 @@ class Pool:
 
     def _explain_standstill(self) -> str:
         wanted = {self._resources(name).describe() for name in self._order.resources}
-        reasons = [f"{n.names[0]}: {n.misfit}" for n in self._nodes.values() if n.misfit]
-        if reasons or self._last_trouble:
-            return "; ".join(reasons) or self._last_trouble
+        if reason := explain_misfits(self._nodes.values()) or self._last_trouble:
+            return reason
         room = ", ".join(
             f"{node.names[0]} has {node.room.describe()}" for node in self._nodes.values()
         )
@@ -355,7 +350,7 @@ class Pool:
         slot.work = None
         lane.busy.discard(slot.number)
         if node := self._nodes.get(slot.node):
-            node.failed_starts = 0
+            node.failures = 0
         self._note_answer(work, answer)
         self._feed(slot)
         if lane.most:
@@ -416,7 +411,7 @@ class Pool:
         if node:
             node.slots.pop(slot.number, None)
             if not slot.is_prepared:
-                node.note_failed_start(reason, time.monotonic())
+                node.note_failure(reason, time.monotonic())
         self._asked = {name: n for name, n in self._asked.items() if n != slot.number}
         if slot.work and not slot.is_silent:
             self._outbox.add_line(f"{self._last_trouble}. Its case goes to another")
@@ -466,7 +461,7 @@ class Pool:
         try:
             reply = done.result()
         except Exception as error:  # noqa: BLE001 - Ray raises errors of all kinds
-            self._lose(slot, join_one_line(error)[:300])
+            self._lose(slot, explain_loss(error))
             return
         slot.heard_at, slot.is_asked, slot.is_silent = time.monotonic(), False, False
         if isinstance(reply, EditproofError):
@@ -475,18 +470,18 @@ class Pool:
             then(slot, reply)
 
     def _take_error(self, slot: Slot, error: EditproofError) -> None:
-        """What a worker can't do: a pipeline that does not load ends the run, a node that can't
-        work takes no part, at once or after some failures. Raises the pipeline's error.
+        """What a worker can't do: a pipeline that does not load or a full store ends the run, a
+        node that can't work takes no part, at once or after some failures. Raises what ends it.
         """
-        if slot.number in self._asked.values():
+        if slot.number in self._asked.values() or isinstance(error, FullError):
             raise error
         node = self._nodes.get(slot.node)
         if node and slot.is_admitted:
-            if isinstance(error, UsageError):
+            if isinstance(error, UsageError | DeniedError):
                 node.misfit = str(error)
                 self._outbox.add_line(f"the node {node.names[0]} takes no part: {error}")
             else:  # such as a store that does not answer
-                node.note_failed_start(str(error), time.monotonic())
+                node.note_failure(str(error), time.monotonic())
         self._lose(slot, str(error))
 
     def _resources(self, model: str) -> Resources:

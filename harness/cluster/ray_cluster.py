@@ -95,3 +95,9 @@ class RayCluster:
 def _describe_bundle(resources: Resources) -> dict[str, float]:
     counts = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory}
     return {name: count for name, count in counts.items() if count}
+
+
+def explain_loss(error: Exception) -> str:
+    """What Ray raises in place of an answer: its kind, and its end, where the cause stands."""
+    line = join_one_line(error)
+    return line if len(line) <= 300 else f"{line[:100]} … {line[-200:]}"

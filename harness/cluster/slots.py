@@ -10,8 +10,11 @@ from editproof.harness.cluster.lanes import Lane
 from editproof.harness.cluster.orders import Resources
 from editproof.harness.running.worker import EditWork
 
-MOST_FAILED_STARTS = 3
+MOST_FAILURES = 3
 """After so many in a row a node gets no more workers."""
+
+MOST_EXPLAINED = 3
+"""Nodes of which a message says why they do nothing."""
 
 
 @dataclass(slots=True)
@@ -50,7 +53,8 @@ class Node:
     """All that it has."""
     misfit: str = ""
     """Why it gets no workers; empty: it does."""
-    failed_starts: int = 0
+    failures: int = 0
+    """Workers in a row that did not start, or could not store what they made."""
     next_start: float = 0.0
     """When another worker may be started, seconds of the monotonic clock."""
     slots: dict[int, Slot] = field(default_factory=dict)
@@ -64,12 +68,12 @@ class Node:
             and sum(one.memory for one in used) + wanted.memory <= self.room.memory
         )
 
-    def note_failed_start(self, reason: str, now: float) -> None:
-        """Wait longer after each failed start, and give up after some."""
-        self.failed_starts += 1
-        self.next_start = now + 2.0**self.failed_starts
-        if self.failed_starts >= MOST_FAILED_STARTS:
-            self.misfit = f"no worker starts there: {reason}"
+    def note_failure(self, reason: str, now: float) -> None:
+        """Wait longer after each failed worker, and give up after some."""
+        self.failures += 1
+        self.next_start = now + 2.0**self.failures
+        if self.failures >= MOST_FAILURES:
+            self.misfit = f"{self.failures} workers in a row failed: {reason}"
 
 
 def read_nodes(stated: Iterable[Mapping[str, Any]], known: Mapping[str, Node]) -> dict[str, Node]:
@@ -83,3 +87,10 @@ def read_nodes(stated: Iterable[Mapping[str, Any]], known: Mapping[str, Node]) -
         room = Resources(has.get("CPU", 0.0), has.get("GPU", 0.0), int(has.get("memory", 0)))
         nodes[name] = known.get(name) or Node(name, names, room)
     return nodes
+
+
+def explain_misfits(nodes: Iterable[Node]) -> str:
+    """Why nodes get no workers, of the first few; empty: all do."""
+    misfits = [f"{node.names[0]}: {node.misfit}" for node in nodes if node.misfit]
+    more = len(misfits) - MOST_EXPLAINED
+    return "; ".join(misfits[:MOST_EXPLAINED]) + (f"; and {more} more nodes" if more > 0 else "")

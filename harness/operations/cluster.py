@@ -63,6 +63,7 @@ def make_order(on: str, pin: str, jobs: int, project: Project, config: RunConfig
         pin=pin or settings.cluster.pin or before,
         silent_s=settings.cluster.silent_s,
         limits=settings.limits,
+        resuming=config.resuming,
     )
 
 

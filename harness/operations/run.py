@@ -120,10 +120,11 @@ def run_suite(
     """
     warn = make_printer(console, quiet=quiet)
     say = None if quiet else progress.say_on_stderr
-    config = replace(_make_config(asked, project, warn, suite), say=say)
+    config = _make_config(asked, project, warn, suite)
+    config = replace(config, say=say, resuming=_write_resumption(asked, config, project))
     with (
         claiming_folder(config.folder, is_ours=not asked.out),
-        _saying_how_to_go_on(asked, config, project),
+        _saying_how_to_go_on(config),
     ):
         check_margins(
             config.suite, find_noise_floor(config.suite, project)
@@ -139,8 +140,8 @@ def run_suite(
             first_run=True,
         )
     if done.ending_table.failed.any():
-        again = _write_resumption(asked, config, project)
-        warn(f"cases failed. When the cause is fixed, this runs them again: {again}")
+        again = "cases failed. When the cause is fixed, this runs them again"
+        warn(f"{again}: {config.resuming}")
     if config.cache:
         keep_cache_small(config.cache, project, warn)
     return judged
@@ -176,7 +177,7 @@ def _watching(
 
 
 @contextmanager
-def _saying_how_to_go_on(asked: RunRequest, config: RunConfig, project: Project) -> Iterator[None]:
+def _saying_how_to_go_on(config: RunConfig) -> Iterator[None]:
     """Note on Ctrl-C and SIGTERM which command continues the run."""
     try:
         yield
@@ -184,7 +185,7 @@ def _saying_how_to_go_on(asked: RunRequest, config: RunConfig, project: Project)
         if not (config.folder / "manifest.json").is_file():
             stop.add_note("Nothing was run yet")
             raise
-        stop.add_note(f"`{_write_resumption(asked, config, project)}` continues the run")
+        stop.add_note(f"`{config.resuming}` continues the run")
         raise
 
 

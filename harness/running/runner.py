@@ -123,6 +123,8 @@ class RunConfig:
     """What makes the edits; None: this machine's workers."""
     shard: Shard | None = None
     """The part of the suite to run; None: the whole."""
+    resuming: str = ""
+    """The command that continues the run; empty: the one that names its folder."""
 
     @property
     def engine(self) -> Engine:
@@ -410,7 +412,8 @@ def _check_all_done(
     """
     if done == total:
         return
-    resuming = f"editproof run --resume --out {shlex.quote(name_place(config.folder))}"
+    near = shlex.quote(name_place(config.folder))
+    resuming = config.resuming or f"editproof run --resume --out {near}"
     if not all_are_paid:
         raise IncompleteError(
             f"--max-cost {config.max_cost:g} is reached: {done} of {total} cases are done. With"

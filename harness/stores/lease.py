@@ -13,6 +13,7 @@ import os
 import secrets
 import socket
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -53,11 +54,12 @@ class Lease:
         self._thread.start()
 
     def release(self) -> None:
-        """Let go."""
+        """Let go. Where the store does not take that, the lease ends by itself."""
         self._ended.set()
         self._thread.join()
-        if not self.is_lost and self._is_ours():
-            self._objects.remove([LEASE])
+        with suppress(StoreError):
+            if not self.is_lost and self._is_ours():
+                self._objects.remove([LEASE])
 
     def _take(self) -> None:
         found = self._read()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,9 +43,12 @@ WAIT_S = 0.25
 PAGE = 1000
 """Objects in one answer of a listing."""
 
+PATIENCE = timedelta(minutes=1)
+"""How long a request is repeated."""
+
 RETRIES: RetryConfig = {
-    "max_retries": 8,
-    "retry_timeout": timedelta(minutes=1),
+    "max_retries": 100,  # the pauses grow slowly, so that PATIENCE comes first
+    "retry_timeout": PATIENCE,
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=15)},
 }
 
@@ -54,7 +58,12 @@ CLIENT: ClientConfig = {
     "timeout": timedelta(minutes=5),
 }
 
+FULL = ("status code: 507", "QuotaExceeded</Code>")
+"""What stores say that are full: of MinIO the disks, of Ceph and MinIO a bucket's quota."""
+
 HELP = "docs/how-to/object-stores.md says where credentials come from"
+
+_ANSWER = re.compile(r"status code: (\d{3} [\w ]*\w)(?:.*?<Code>(\w+)</Code>)?", re.DOTALL)
 
 Version = dict[str, str]
 """What tells one content of an object from the next."""
@@ -85,6 +94,10 @@ class StoreError(IncompleteError):
 
 class DeniedError(StoreError):
     """A store refuses these credentials."""
+
+
+class FullError(StoreError):
+    """A store takes nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +242,15 @@ class ObjectFolder:
         """
         from obstore.exceptions import GenericError
 
+        give_up_at = time.monotonic() + PATIENCE.total_seconds()
         with self._explaining(name):
             for attempt in range(1, ATTEMPTS):
-                with suppress(GenericError):
+                try:
                     return ask()
+                except GenericError as error:
+                    has_answered = _ANSWER.search(str(error))  # so the client has asked again
+                    if has_answered or time.monotonic() > give_up_at:
+                        raise
                 time.sleep(WAIT_S * 2**attempt * (0.5 + random.random()))
             return ask()
 
@@ -251,6 +269,8 @@ class ObjectFolder:
         except NotModifiedError:
             raise
         except (PermissionDeniedError, UnauthenticatedError) as error:
+            if _says_full(error):
+                raise FullError(_explain_full(where, error)) from error
             raise DeniedError(f"{where}: access is denied ({_shorten(error)}). {HELP}") from error
         except FileNotFoundError as error:
             if "NoSuchBucket" not in str(error):
@@ -260,6 +280,8 @@ class ObjectFolder:
                 " the URL"
             ) from error
         except BaseError as error:
+            if _says_full(error):
+                raise FullError(_explain_full(where, error)) from error
             raise StoreError(
                 f"{where} can't be reached: {_shorten(error)}. Try again when the store answers;"
                 f" {HELP}"
@@ -311,7 +333,21 @@ def _version_of(meta: Any) -> Version:
     return {key: meta[key] for key in ("e_tag", "version") if meta.get(key)}
 
 
+def _says_full(error: Exception) -> bool:
+    """Whether asking again is of no use until somebody makes room."""
+    return any(words in str(error) for words in FULL)
+
+
+def _explain_full(where: str, error: Exception) -> str:
+    return (
+        f"{where} can't be written: the object store is full ({_shorten(error)}). Make room in it,"
+        " or raise its quota"
+    )
+
+
 def _shorten(error: Exception) -> str:
-    """What a client says, without the server's page and its own structures."""
+    """What the server has answered, or what the client says without its own structures."""
+    if answer := _ANSWER.search(str(error)):
+        return ", ".join(filter(None, answer.groups()))
     line = str(error).partition("\n")[0].partition("<?xml")[0]
     return line.strip().rstrip(".:")

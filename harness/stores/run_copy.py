@@ -37,6 +37,7 @@ from editproof.harness.stores.copies import find_folder, find_origin, notes_of, 
 from editproof.harness.stores.objects import (
     UNCHANGED,
     DeniedError,
+    FullError,
     ObjectFolder,
     Version,
     do_at_once,
@@ -288,11 +289,11 @@ def open_run(place: Path | str) -> Path:
 
 def send_opened(warn: Callable[[str], None]) -> None:
     """Send what was written into the copies that this process has opened. Where a store may only be
-    read, that is a warning. Raises StoreError.
+    read, or is full, that is a warning. Raises StoreError.
     """
     while _OPENED:
         folder, copy = _OPENED.popitem()
         try:
             copy.send()
-        except DeniedError as error:
+        except (DeniedError, FullError) as error:
             warn(f"what was written stays in {folder}: {error}")

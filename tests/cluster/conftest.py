@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -133,6 +134,13 @@ def ask(*arguments: str) -> str:
     done = subprocess.run([EDITPROOF, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def read_resumption(line: str) -> list[str]:
+    """The options of the last command that a message names."""
+    words = shlex.split(line.split("`")[-2])
+    assert words[:2] == ["editproof", "run"]
+    return words[2:]
 
 
 def find_actors(run: Path | str) -> list[int]:

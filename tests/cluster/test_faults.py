@@ -157,7 +157,8 @@ def test_a_pipeline_brings_its_environment(folder: Path, cluster: LocalCluster) 
     (folder / "kit" / "brought_along.py").write_text(SLEEPY.read_text())
     with (folder / "editproof.toml").open("a") as settings:
         settings.write('[pipelines]\nown = "brought_along:build"\n')
-        path = os.pathsep.join([str(folder / "kit"), os.environ.get("PYTHONPATH", "")])
+        parts = [str(folder / "kit"), os.environ.get("PYTHONPATH", "")]
+        path = os.pathsep.join(filter(None, parts))  # an empty part is the cluster's folder
         settings.write(f'[resources.own.runtime_env.env_vars]\nPYTHONPATH = "{path}"\n')
     done = run_on(cluster, ["--out", "run", "--no-cache"])
     assert done.returncode == 0, done.stderr

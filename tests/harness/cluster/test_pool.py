@@ -26,12 +26,14 @@ from editproof.harness.cluster.orders import (
     Resources,
 )
 from editproof.harness.cluster.pool import Pool
+from editproof.harness.cluster.slots import Node, explain_misfits
 from editproof.harness.metrics.core.lpips_weights import NO_WEIGHTS
 from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import EditproofError, IncompleteError, UsageError
 from editproof.harness.records.manifest import PipelineInfo
 from editproof.harness.records.suites import Model
 from editproof.harness.running.worker import EditWork, WorkerSetup
+from editproof.harness.stores.objects import DeniedError, FullError
 from editproof.harness.suites.cases import Environment
 from editproof.harness.suites.source import code_hash
 from editproof.pipelines.contract import Capabilities
@@ -326,6 +328,47 @@ def test_a_node_that_does_not_see_the_folder_takes_no_part() -> None:
         with pytest.raises(IncompleteError, match="one: the node does not see the run's folder"):
             for _ in itertools.islice(follow(pool), 200):
                 pass
+
+
+def test_a_full_store_ends_the_run() -> None:
+    """At once, but what others have finished is told before."""
+    cluster = Cluster({"one": 2})
+    with run_pool(cluster) as pool:
+        describe(pool, "m")
+        pool.make_edits(SETUP, "", make_work(9), None)
+        wait_for(lambda: len(cluster.busy) == 2)
+        first, second = cluster.busy
+        cluster.finish(first)
+        second.answer.set_result(FullError("the object store is full"))
+        wait_for(lambda: pool._outbox._failure)
+        (answer,) = pool.take_news(0.05).answers
+        assert answer.records[0].case.id == "m1"
+        with pytest.raises(FullError):
+            pool.take_news(0.05)
+
+
+def test_a_node_whose_credentials_are_refused_takes_no_part() -> None:
+    """After one case, which another node does."""
+    cluster = Cluster({"one": 1, "two": 1})
+    with run_pool(cluster) as pool:
+        describe(pool, "m")
+        pool.make_edits(SETUP, "", make_work(4), None)
+        wait_for(lambda: len(cluster.busy) == 2)
+        refused = next(actor for actor in cluster.busy if actor.node == "one")
+        refused.work = None
+        refused.answer.set_result(DeniedError("access is denied"))
+        done, lines = finish_all(pool, cluster)
+        assert {actor.node for actor in cluster.actors if actor.is_alive} == {"two"}
+    assert sorted(done) == ["m1", "m2", "m3", "m4"]
+    assert "the node one takes no part: access is denied" in lines
+
+
+def test_a_message_names_the_first_few_of_many_nodes() -> None:
+    nodes = [Node(f"n{i}", (f"n{i}",), Resources(), misfit="it is too old") for i in range(9)]
+    said = explain_misfits([Node("good", ("good",), Resources()), *nodes])
+    assert said.startswith("n0: it is too old; n1: it is too old; ")
+    assert said.endswith("; and 6 more nodes")
+    assert not explain_misfits([])
 
 
 def test_nothing_is_begun_after_the_deadline() -> None:

@@ -11,8 +11,20 @@ from typing import Literal
 
 import httpx2
 
-Fault = Literal["", "429", "500", "503", "slow", "truncated", "denied", "lost"]
-"""`lost`: the request is done, and its answer never comes."""
+Fault = Literal["", "429", "500", "503", "507", "slow", "truncated", "denied", "quota", "lost"]
+"""`lost`: the request is done, and its answer never comes. `507` is what MinIO says where its disks
+are full, `quota` what Ceph says where a bucket is.
+"""
+
+REFUSALS: dict[Fault, tuple[int, str]] = {
+    "429": (429, "SlowDown"),
+    "500": (500, "InternalError"),
+    "503": (503, "SlowDown"),
+    "507": (507, "XMinioStorageFull"),
+    "denied": (403, "AccessDenied"),
+    "quota": (403, "QuotaExceeded"),
+}
+"""Status and code of what is answered in place of doing what was asked."""
 
 Choose = Callable[[str, str, int], Fault]
 """Method, path, and how often that was asked before -> how it is answered."""
@@ -51,11 +63,10 @@ class _Handler(BaseHTTPRequestHandler):
         fault = proxy.choose(*key, proxy.asked[key])
         proxy.asked[key] += 1
         proxy.faults[fault] += 1
-        if fault in {"429", "500", "503"}:
-            self._send(int(fault), {"Content-Type": "application/xml"}, b"<Error/>")
-            return
-        if fault == "denied":
-            self._send(403, {"Content-Type": "application/xml"}, b"<Error/>")
+        if fault in REFUSALS:
+            status, code = REFUSALS[fault]
+            page = f"<Error><Code>{code}</Code></Error>".encode()
+            self._send(status, {"Content-Type": "application/xml"}, page)
             return
         if fault == "slow" and proxy.ended.wait(SLOW_S):
             return

@@ -11,13 +11,19 @@ import pytest
 import editproof
 from editproof.harness.pictures import files as pictures
 from editproof.harness.stores import objects
-from editproof.harness.stores.objects import DeniedError, StoreError
+from editproof.harness.stores.objects import DeniedError, FullError, StoreError
 from editproof.harness.stores.places import find_url
 from editproof.harness.stores.run_copy import RunCopy, send_opened
 from editproof.harness.stores.run_store import open_run_store
 from tests.harness.retention.cached import content_of, digest_of
 from tests.harness.stores.conftest import BUCKET, Elsewhere, forget_clients, needs_s3, use_endpoint
-from tests.harness.stores.fault_proxy import Choose, Fault, FaultProxy, run_fault_proxy
+from tests.harness.stores.fault_proxy import (
+    REFUSALS,
+    Choose,
+    Fault,
+    FaultProxy,
+    run_fault_proxy,
+)
 from tests.harness.stores.test_run_store import STEPS, manifest, put, record
 
 pytestmark = [needs_s3, pytest.mark.s3]
@@ -106,6 +112,20 @@ def test_a_store_that_refuses_is_said(proxy: FaultProxy) -> None:
     proxy.choose = lambda method, path, before: "denied"
     with pytest.raises(DeniedError, match=r"access is denied .*credentials"):
         editproof.load(f"{URL}/denied")
+
+
+@pytest.mark.parametrize("fault", ["507", "quota"])
+def test_a_store_that_is_full_is_said(fault: Fault, proxy: FaultProxy) -> None:
+    """With what to do, and without waiting longer than the client does."""
+    url = f"{URL}/full-{fault}"
+    store = open_run_store(url)
+    store.start(manifest())
+    proxy.choose = lambda method, path, before: fault if method in {"PUT", "POST"} else ""
+    said = rf"can't be written: the object store is full \({REFUSALS[fault][0]} .*Make room"
+    with pytest.raises(FullError, match=said):
+        put(store, 1)
+    assert max(proxy.asked.values()) <= 5
+    store.close()
 
 
 def test_what_can_only_be_read_is_read(proxy: FaultProxy, elsewhere: Elsewhere) -> None:
