@@ -25,7 +25,7 @@ from editproof.harness.faults.pictures import FAULTS, Fault
 from editproof.harness.metrics.core.lpips_weights import find_weights
 from editproof.harness.metrics.core.metric import Image, Metric, require_part
 from editproof.harness.metrics.core.registry import EVERY_NIGHT, get_metric
-from editproof.harness.running.measure import Prepared, as_delivered, measure, prepare
+from editproof.harness.running.measure import PreparedReference, as_delivered, measure, prepare
 from editproof.harness.suites.settings import find_settings
 from editproof.harness.suites.tasks import Task, make_scene_task
 from editproof.pipelines import reference
@@ -55,7 +55,7 @@ class Bench:
     """One scene, edited well."""
 
     name: str
-    prepared: Prepared
+    prepared: PreparedReference
     images: tuple[Image, ...]
     """One for each of SEEDS seeds."""
     numbers: tuple[Numbers, ...]
@@ -115,7 +115,7 @@ def _edited(task: Task, seed: int) -> Image:
     return as_delivered(require_part(pipeline(replace(task.request, seed=seed)).image))
 
 
-def _numbers(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> Numbers:
+def _numbers(prepared: PreparedReference, metrics: Sequence[Metric], image: Image) -> Numbers:
     rows = measure(prepared, metrics, image)
     return {
         (row.metric.partition("@")[0], row.region, row.stat): row.value

@@ -30,7 +30,7 @@ from editproof.harness.records.vocabulary import ASPECTS
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class NightPart:
     """A night's file, with its name."""
 
     night: Night
@@ -54,12 +54,12 @@ class _Group:
     margins: Values
 
 
-def make_part(run: Run, commit: str, floor: NoiseFloor = NO_NOISE) -> Part:
+def make_part(run: Run, commit: str, floor: NoiseFloor = NO_NOISE) -> NightPart:
     """The part of a run. `commit`: of the user's repository; empty: not known. Raises
     DamagedError.
     """
     night = describe_night(run, commit)
-    return Part(night, name_part(night), encode_night(night, summarise(run, floor)))
+    return NightPart(night, name_part(night), encode_night(night, summarise(run, floor)))
 
 
 def describe_night(run: Run, commit: str) -> Night:

@@ -28,7 +28,7 @@ OTHER_FILES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CaseRequest:
     """A request, and what is not known of it."""
 
     request: EditRequest
@@ -36,7 +36,7 @@ class Asked:
     """Empty: it is the request of the run."""
 
 
-def find_request(run: Run, case: Case) -> Asked:
+def find_request(run: Run, case: Case) -> CaseRequest:
     """The request of a case that has ended. Where its files are not those of the run, it holds the
     run's picture of the input alone: a run from elsewhere may name any file of this machine.
 
@@ -50,14 +50,14 @@ def find_request(run: Run, case: Case) -> Asked:
         raise UsageError(f"the run is damaged: {case.scene} has a turn {case.turn}")
     made = _make_request(case)
     if case.turn == 1 and made is not None and digest in {"", files.digest_of(made.image)}:
-        return Asked(replace(made, seed=derive_seed(case), case=name))
+        return CaseRequest(replace(made, seed=derive_seed(case), case=name))
     image = files.find([run.folder], digest)
     if image is None:
         raise UsageError("the run does not have the input of this case, so it can't be edited")
     if made is not None and made.image.shape == image.shape and case.turn > 1:
         later = replace(made, image=image, file=b"", seed=derive_seed(case), case=name)
-        return Asked(later)
-    return Asked(
+        return CaseRequest(later)
+    return CaseRequest(
         EditRequest(image, seed=derive_seed(case), scale=case.scale, case=name), OTHER_FILES
     )
 

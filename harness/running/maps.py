@@ -32,7 +32,7 @@ from editproof.harness.records.map_index import PAGE_SCALES, Maps, MapScale, loa
 from editproof.harness.records.palettes import make_palettes
 from editproof.harness.records.runs import Run, blob_path
 from editproof.harness.records.verdicts import Outcome
-from editproof.harness.running.measure import Prepared, prepare
+from editproof.harness.running.measure import PreparedReference, prepare
 from editproof.harness.suites.tasks import make_task
 
 MOST = 60
@@ -81,11 +81,11 @@ def draw(run: Run, weights: LpipsWeights, *, most: int | None = MOST) -> Maps:
         return before
     shown = None if most is None else _find_shown_metrics(run)
     asked = None if shown is None else DRAWN.union(*shown.values())
-    studio = _Studio(run.folder, _load_metrics(run, weights, asked))
+    drawer = _MapDrawer(run.folder, _load_metrics(run, weights, asked))
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy, OpenCV and torch run side by side
-        for drawings in pool.map(lambda group: studio.draw(group, shown), _by_scene(chosen)):
-            studio.take(drawings)
-    maps = studio.collect_maps()
+        for drawings in pool.map(lambda group: drawer.draw(group, shown), _by_scene(chosen)):
+            drawer.take(drawings)
+    maps = drawer.collect_maps()
     write_maps(run.folder, maps)
     return maps
 
@@ -194,7 +194,7 @@ class _WaitingMap:
 
 
 @dataclass(slots=True)
-class _Studio:
+class _MapDrawer:
     """Draws maps, and stores them as soon as their scales are known."""
 
     folder: Path
@@ -222,7 +222,7 @@ class _Studio:
         }
         asked = {metric.name: metric for metrics in wanted.values() for metric in metrics}
         drawings: list[_Drawing] = []
-        prepared: Prepared | None = None
+        prepared: PreparedReference | None = None
         for record in records:
             try:
                 prepared = prepared or _prepare(record, tuple(asked.values()))
@@ -290,7 +290,7 @@ class _Studio:
         self.cases.setdefault(case_id, {})[metric] = stored
 
 
-def _prepare(record: CaseRecord, metrics: tuple[Metric, ...]) -> Prepared:
+def _prepare(record: CaseRecord, metrics: tuple[Metric, ...]) -> PreparedReference:
     """What is known about the scene's right answer. Raises UsageError where the scene is not what
     it was.
     """

@@ -32,7 +32,7 @@ TOGETHER_PX = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedReference:
     """What is known about the right answer, ready to measure edits against it."""
 
     reference: Reference
@@ -42,7 +42,7 @@ class Prepared:
     """
 
 
-def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
+def prepare(reference: Reference, metrics: Sequence[Metric]) -> PreparedReference:
     """Do everything that depends on the right answer only.
 
     Raises IncompleteError where a metric is not fit to be used: there is no other way to a
@@ -53,12 +53,15 @@ def prepare(reference: Reference, metrics: Sequence[Metric]) -> Prepared:
     for metric in known:
         check_metric(metric)
     with nullcontext() if untouched.expected is None else share_results(untouched.expected):
-        return Prepared(
-            untouched, {metric.name: _kept(metric, metric.prepare, untouched) for metric in known}
+        return PreparedReference(
+            untouched,
+            {metric.name: _call_metric(metric, metric.prepare, untouched) for metric in known},
         )
 
 
-def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tuple[Measurement, ...]:
+def measure(
+    prepared: PreparedReference, metrics: Sequence[Metric], image: Image
+) -> tuple[Measurement, ...]:
     """Every statistic of every region. `image` is the 8-bit picture that a customer gets, as
     float32 at output size.
 
@@ -68,14 +71,14 @@ def measure(prepared: Prepared, metrics: Sequence[Metric], image: Image) -> tupl
 
 
 def measure_many(
-    prepared: Prepared, metrics: Sequence[Metric], images: Sequence[Image]
+    prepared: PreparedReference, metrics: Sequence[Metric], images: Sequence[Image]
 ) -> list[tuple[Measurement, ...]]:
     """What `measure` gives of each of several edits of one scene; on a GPU, networks look at them
     together.
     """
     untouched = [make_read_only(image) for image in images]
     together = {
-        metric.name: _kept(metric, _together, metric, prepared.parts[metric.name], untouched)
+        metric.name: _call_metric(metric, _together, metric, prepared.parts[metric.name], untouched)
         for metric in metrics
         if metric.measure_many and metric.name in prepared.parts
     }
@@ -85,7 +88,7 @@ def measure_many(
     ]
 
 
-def most_together(prepared: Prepared) -> int:
+def most_together(prepared: PreparedReference) -> int:
     """How many edits of a scene are measured together at most: memory is bounded, and a network's
     weights are read once.
     """
@@ -93,7 +96,7 @@ def most_together(prepared: Prepared) -> int:
 
 
 def _rows(
-    prepared: Prepared,
+    prepared: PreparedReference,
     metrics: Sequence[Metric],
     image: Image,
     measured: Mapping[str, list[Measurement]],
@@ -107,7 +110,7 @@ def _rows(
             elif metric.name in measured:
                 rows += measured[metric.name]
             else:
-                rows += _kept(metric, _alone, metric, prepared.parts[metric.name], image)
+                rows += _call_metric(metric, _alone, metric, prepared.parts[metric.name], image)
     return tuple(rows)
 
 
@@ -134,7 +137,7 @@ def _measurement(metric: Metric, value: Value) -> Measurement:
     )
 
 
-def _kept(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
+def _call_metric(metric: Metric, function: Callable[..., T], *arguments: Any) -> T:
     """What a metric's function gives; whatever it raises becomes an error that names it."""
     try:
         return function(*arguments)

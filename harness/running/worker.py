@@ -38,7 +38,7 @@ from editproof.harness.records.process_limits import DEFAULT_LIMITS, ProcessLimi
 from editproof.harness.records.runs import blob_path
 from editproof.harness.running.chains import check_turn_before, refuse_turn
 from editproof.harness.running.measure import (
-    Prepared,
+    PreparedReference,
     as_delivered,
     measure,
     measure_many,
@@ -57,7 +57,7 @@ MEASURE_TIMEOUT_S = 3600.0
 """How long a scene may take to draw, and an edit to measure: longer than the largest does."""
 
 SCENES_KEPT = 2
-"""Prepared scenes held at a time: cases come scene by scene, so more would only cost memory."""
+"""Prepared references held at a time: cases come scene by scene, so more would only cost memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +379,7 @@ class _Scene:
     """A task, ready to be asked of every model, and its pictures in the run's folder."""
 
     request: EditRequest
-    prepared: Prepared
+    prepared: PreparedReference
     blobs: dict[str, str]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from editproof.harness.serving.database import BoundMask, find_missing
 from editproof.harness.serving.problems import Problem
-from editproof.harness.serving.reading import Asked, Q
+from editproof.harness.serving.reading import Q, ReadQuestion
 from editproof.harness.serving.service import Service, pictures_of
 from editproof.harness.serving.store import unknown_picture
 
@@ -50,7 +50,7 @@ def bind_mask(
     return before is None
 
 
-def settle_question(service: Service, owner: str, asked: Asked[Q]) -> Q:
+def settle_question(service: Service, owner: str, asked: ReadQuestion[Q]) -> Q:
     """The question with the mask that is to be used: the one that came along, the one in force, or
     none. So what somebody drew is never detected again.
 

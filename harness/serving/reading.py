@@ -40,7 +40,7 @@ MOST_FIELDS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[Q]):
+class ReadQuestion(Generic[Q]):
     """What was asked."""
 
     question: Q
@@ -50,7 +50,7 @@ class Asked(Generic[Q]):
 
 async def read_question(
     request: Request, service: Service, caller: Caller, kind: type[Q]
-) -> Asked[Q]:
+) -> ReadQuestion[Q]:
     """The question. Pictures that came as files of a form are kept as if they had been put.
 
     A field of a form is JSON where its value is not text; `protect.NAME` is one of `protect`.
@@ -69,7 +69,7 @@ async def read_question(
             field="Content-Type",
             remedy="Send multipart/form-data with the pictures, or application/json with hashes.",
         )
-    return Asked(check_body(table, kind), sent)
+    return ReadQuestion(check_body(table, kind), sent)
 
 
 def check_body(table: Any, kind: type[B]) -> B:

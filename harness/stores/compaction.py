@@ -37,7 +37,7 @@ MOST_PART_BYTES = 1 << 31
 """Of a part's lines."""
 
 
-class Part(msgspec.Struct, frozen=True):
+class RunPart(msgspec.Struct, frozen=True):
     """A part of a run's records."""
 
     digest: Digest
@@ -48,7 +48,7 @@ class Part(msgspec.Struct, frozen=True):
 class PartIndex(msgspec.Struct, frozen=True):
     """`parts.json`."""
 
-    parts: tuple[Part, ...] = ()
+    parts: tuple[RunPart, ...] = ()
     schema: int = 1
 
 
@@ -61,7 +61,7 @@ def read_index(objects: ObjectFolder) -> tuple[PartIndex, Version | None]:
     return index, found.version
 
 
-def read_part(objects: ObjectFolder, part: Part) -> list[bytes]:
+def read_part(objects: ObjectFolder, part: RunPart) -> list[bytes]:
     """The lines of a part, without their ends. Raises DamagedError and StoreError."""
     name = _name_part(part.digest)
     data = objects.read(name)
@@ -81,10 +81,10 @@ def read_part(objects: ObjectFolder, part: Part) -> list[bytes]:
     return lines.removesuffix(b"\n").split(b"\n")
 
 
-def add_part(objects: ObjectFolder, lines: Sequence[bytes]) -> Part:
+def add_part(objects: ObjectFolder, lines: Sequence[bytes]) -> RunPart:
     """Write lines as a part, and list it. Raises StoreError."""
     data = gzip.compress(b"".join(line + b"\n" for line in lines), LEVEL, mtime=0)
-    part = Part(hashlib.sha256(data).hexdigest(), len(lines))
+    part = RunPart(hashlib.sha256(data).hexdigest(), len(lines))
     objects.write_once(_name_part(part.digest), data)
     for _ in range(5):
         index, version = read_index(objects)

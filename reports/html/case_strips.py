@@ -40,10 +40,10 @@ def write_strips(run: Run, ids: Iterable[str], folder: Path) -> dict[str, str]:
     """
     records = {record.case.id: record for record in run.records}
     chosen = [records[case_id] for case_id in ids if case_id in records][:MOST]
-    studio = _Studio(run.folder, folder / FOLDER, load_accepted_cases(run.folder))
+    drawer = _StripDrawer(run.folder, folder / FOLDER, load_accepted_cases(run.folder))
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        drawn = pool.map(studio.draw, chosen)
+        drawn = pool.map(drawer.draw, chosen)
         return {record.case.id: shown for record, shown in zip(chosen, drawn, strict=True) if shown}
 
 
@@ -62,7 +62,7 @@ def choose_kinds(record: CaseRecord, accepted: str) -> dict[str, str]:
 
 
 @dataclass(slots=True)
-class _Studio:
+class _StripDrawer:
     """Draws strips; a picture that several cases share is read once."""
 
     run_folder: Path
