@@ -182,17 +182,21 @@ def test_a_case_that_another_desk_keeps_meanwhile(source: Path, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["kept"]
 
 
+def keep_two_answers(desk: Desk, start: Start) -> None:  # noqa: F811
+    number = find_number(desk, "own")
+    reruns = start(Trust(everything=True))
+    for level in (0.25, 0.75):
+        rerun = wait_for(reruns.start(ask(number, mask=MASK, settings={"fill.level": level})))
+        wait_for(reruns.keep(rerun.id, f"{level} is right, too"))
+
+
 def test_answers_that_were_not_reached_wait_for_the_next_time(
     desk: Desk,  # noqa: F811
     start: Start,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What comes before them changes the baseline, and with it its digest."""
-    number = find_number(desk, "own")
-    reruns = start(Trust(everything=True))
-    for level in (0.25, 0.75):
-        rerun = wait_for(reruns.start(ask(number, mask=MASK, settings={"fill.level": level})))
-        wait_for(reruns.keep(rerun.id, f"{level} is right, too"))
+    keep_two_answers(desk, start)
     real, calls = acceptance.accept, 0
 
     def dying(*words: object, **options: object) -> object:
@@ -222,11 +226,7 @@ def test_answers_outlive_a_desk_that_dies_after_it_changed_the_baseline(
     """The next desk lets those that were not accepted wait for the baseline as it is, and accepts
     each once.
     """
-    number = find_number(desk, "own")
-    reruns = start(Trust(everything=True))
-    for level in (0.25, 0.75):
-        rerun = wait_for(reruns.start(ask(number, mask=MASK, settings={"fill.level": level})))
-        wait_for(reruns.keep(rerun.id, f"{level} is right, too"))
+    keep_two_answers(desk, start)
     real, calls = acceptance.accept, 0
 
     def dying(*words: object, **options: object) -> object:
