@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, Literal, NoReturn, TypeVar, get_origin
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -109,7 +109,12 @@ def _keep(service: Service, caller: Caller, field: str, data: bytes) -> str:
 
 def _read_field(name: str, text: str, kind: type[BaseModel]) -> Any:
     field = kind.model_fields.get(name)
-    is_text = field is None or field.annotation is str or re.fullmatch(HASH, text)
+    is_text = (
+        field is None
+        or field.annotation is str
+        or get_origin(field.annotation) is Literal
+        or re.fullmatch(HASH, text)
+    )
     return text if is_text else parse_json(text.encode(), name)
 
 

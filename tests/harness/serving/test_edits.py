@@ -51,6 +51,16 @@ def test_an_edit_is_the_librarys_to_the_bit(
     assert decisions == [one.decision for one in direct.stages]
 
 
+def test_words_of_a_form_need_no_quotation_marks(server: Server) -> None:
+    """As `curl -F tier=preview` sends them; a word that is none of them is named."""
+    asked = {"tier": "preview", "prompt": "remove the sign"}
+    answer = server.client.post("/v1/edit", files=FILES, data=asked)
+    assert answer.status_code == 200, answer.text
+    assert {name: answer.json()["question"][name] for name in asked} == asked
+    wrong = server.client.post("/v1/edit", files=FILES, data={"tier": "draft"})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "tier")
+
+
 def test_a_form_with_files_and_json_with_hashes_ask_the_same(server: Server) -> None:
     form = server.client.post(
         "/v1/edit", files=FILES, data={"seed": "5", "settings": json.dumps({"blend.mode": "hard"})}
