@@ -36,21 +36,18 @@ from tests.harness.serving.conftest import (
     wait_until_ready,
 )
 
-HTTP = httpx2.Client()
-"""One for all: each loads the system's certificates, which takes longer than an edit."""
-
 GRAINY: dict[str, Param] = {"harmonise.grain": True, "harmonise.colour": "none"}
 """Another picture for each seed."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def closed_in_the_end() -> Iterator[None]:
-    """The client's connections."""
-    yield
-    HTTP.close()
+@pytest.fixture(scope="module")
+def http() -> Iterator[httpx2.Client]:
+    """One for all: each loads the system's certificates, which takes longer than an edit."""
+    with httpx2.Client() as client:
+        yield client
 
 
-def test_many_at_once_each_get_their_own(running: str) -> None:
+def test_many_at_once_each_get_their_own(running: str, http: httpx2.Client) -> None:
     """Whoever is told to come back does so; every answer is that of a direct call."""
     images = [draw_image(seed=seed) for seed in range(100, 112)]
     wanted = [reference.build()(EditRequest(image, mask=MASK)).image for image in images]
@@ -58,12 +55,12 @@ def test_many_at_once_each_get_their_own(running: str) -> None:
     def edit(image: np.ndarray[Any, Any]) -> Any:
         files = {"image": ("i.npy", encode_array(image)), "mask": ("m.png", MASK_PNG)}
         while True:
-            answer = HTTP.post(f"{running}/v1/edit", files=files, timeout=120)
+            answer = http.post(f"{running}/v1/edit", files=files, timeout=120)
             if answer.status_code != 429:
                 break
             time.sleep(0.05)
         digest = answer.json()["image"]
-        return decode_array(HTTP.get(f"{running}/v1/pictures/{digest}").content)
+        return decode_array(http.get(f"{running}/v1/pictures/{digest}").content)
 
     with ThreadPoolExecutor(12) as pool:
         made = list(pool.map(edit, images))
@@ -94,7 +91,7 @@ def _read_from(path: str, start: int) -> str:
 
 
 @pytest.mark.slow
-def test_accepted_jobs_outlive_kills(tmp_path: Path) -> None:
+def test_accepted_jobs_outlive_kills(tmp_path: Path, http: httpx2.Client) -> None:
     """Two kills in the middle: every accepted job ends once, with the right picture."""
     seeds = range(20)
     settings_json = json.dumps(GRAINY)
@@ -104,7 +101,7 @@ def test_accepted_jobs_outlive_kills(tmp_path: Path) -> None:
     for kill in range(3):
         with serve_in_process(folder) as (url, server):
             for seed in seeds:
-                answer = HTTP.post(
+                answer = http.post(
                     f"{url}/v1/jobs",
                     files={"image": ("i.png", IMAGE_PNG), "mask": ("m.png", MASK_PNG)},
                     data={"seed": str(seed), "settings": settings_json},
@@ -118,7 +115,7 @@ def test_accepted_jobs_outlive_kills(tmp_path: Path) -> None:
             if kill < 2:
                 server.kill()
                 continue
-            records = {seed: _await_edit(url, job) for seed, job in jobs.items()}
+            records = {seed: _await_edit(http, url, job) for seed, job in jobs.items()}
     pipeline = reference.build(**GRAINY)
     assert len(records) == len(seeds)
     assert len({record["image"] for record in records.values()}) == len(seeds)
@@ -130,13 +127,13 @@ def test_accepted_jobs_outlive_kills(tmp_path: Path) -> None:
         np.testing.assert_array_equal(decode_array(kept.read_bytes()), image)
 
 
-def _await_edit(url: str, job: str) -> Any:
+def _await_edit(http: httpx2.Client, url: str, job: str) -> Any:
     """The edit of a job that ends."""
     for _ in range(1200):
-        answer = HTTP.get(f"{url}/v1/jobs/{job}", timeout=60).json()
+        answer = http.get(f"{url}/v1/jobs/{job}", timeout=60).json()
         if answer["state"] not in {"queued", "running"}:
             assert answer["state"] == "done", answer
-            return HTTP.get(f"{url}/v1/edits/{answer['edit']}", timeout=60).json()
+            return http.get(f"{url}/v1/edits/{answer['edit']}", timeout=60).json()
         time.sleep(0.1)
     return pytest.fail(f"job {job} did not end")
 
