@@ -68,8 +68,8 @@ def run(
         typer.Option(
             metavar="[NAME=]PIPELINE",
             help="reference, file.py:factory, module:factory, or a service, program or folder:"
-            " iopaint:URL, openai:URL, http:URL, comfyui:FILE, cmd:COMMAND, outputs:FOLDER."
-            " Repeatable.",
+            " iopaint:URL, openai:URL, service:URL, http:URL, comfyui:FILE, cmd:COMMAND,"
+            " outputs:FOLDER. Repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
     model: Annotated[

@@ -133,7 +133,7 @@ def add_job(
 ) -> Job:
     """Keep a job. The same idempotency key gives the same job, however often it is sent.
 
-    Raises Problem 409 where the key was used for another question, 429 where too many jobs wait.
+    Raises Problem 409 where the key was used for another request, 429 where too many jobs wait.
     """
     asked = question.model_dump(mode="json")
     with service.database.writing() as session:
@@ -150,13 +150,13 @@ def add_job(
 
 
 def used_key(idempotency_key: str, before: str) -> Problem:
-    """409: the key was used for another question."""
+    """409: the key was used for another request."""
     return Problem(
         409,
         "idempotency_key_used",
-        f"The Idempotency-Key {idempotency_key!r} was used for another question.",
+        f"The Idempotency-Key {idempotency_key!r} was used for another request.",
         field="Idempotency-Key",
-        remedy="Send a new key with each new question.",
+        remedy="Send a new key with each new request.",
         before=before,
     )
 

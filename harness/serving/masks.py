@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from editproof.harness.serving.database import BoundMask, find_missing
@@ -23,6 +23,10 @@ IMAGE_OF = (
 )
 """Written once: every edit asks, and to write a query takes as long as to answer it."""
 
+RELEASE = delete(BoundMask).where(
+    BoundMask.owner == bindparam("owner"), BoundMask.image == bindparam("image")
+)
+
 
 def find_mask(service: Service, owner: str, image: str) -> str | None:
     """Hash of the mask that is in force for an image; None: there is none."""
@@ -42,12 +46,22 @@ def bind_mask(
         before = _find(session, owner, image)
         if if_none_match == EVERY and before is not None:
             raise _mismatch(412, image, mask, before)
-        if if_match and if_match != EVERY and if_match != etag_of(before):
-            raise _mismatch(412, image, mask, before)
-        if before is not None and before != mask and not if_match:
-            raise _mismatch(428, image, mask, before)
+        if before != mask or if_match:
+            _check_match(image, mask, before, if_match)
         session.merge(BoundMask(owner=owner, image=image, mask=mask))
     return before is None
+
+
+def release_mask(service: Service, owner: str, image: str, *, if_match: str) -> str | None:
+    """Let no mask be in force for an image; gives the one that was.
+
+    Raises Problem 412 where `if_match` is neither its ETag nor `*`, and 428 where it is empty.
+    """
+    with service.database.writing() as session:
+        before = _find(session, owner, image)
+        _check_match(image, None, before, if_match)
+        session.execute(RELEASE, {"owner": owner, "image": image})
+    return before
 
 
 def settle_question(service: Service, owner: str, asked: ReadQuestion[Q]) -> Q:
@@ -106,11 +120,20 @@ def _find_image(session: Session, owner: str, mask: str) -> str | None:
     return session.scalar(IMAGE_OF, {"owner": owner, "mask": mask})
 
 
-def _mismatch(status: int, image: str, mask: str, before: str | None) -> Problem:
+def _check_match(image: str, mask: str | None, before: str | None, if_match: str) -> None:
+    """Raise Problem 412 or 428 where the caller does not know the mask that is in force."""
+    if if_match and if_match not in {EVERY, etag_of(before)}:
+        raise _mismatch(412, image, mask, before)
+    if before is not None and not if_match:
+        raise _mismatch(428, image, mask, before)
+
+
+def _mismatch(status: int, image: str, mask: str | None, before: str | None) -> Problem:
+    in_force = f"the mask {before} is" if before else "no mask is"
     return Problem(
         status,
         "mask_changed" if status == 412 else "precondition_needed",
-        f"For the image {image} the mask {before or 'of nobody'} is in force.",
+        f"For the image {image} {in_force} in force.",
         field="If-None-Match" if before is None else "If-Match",
         remedy="Look at the mask in force, GET /v1/masks/{sha256}, then send its ETag as If-Match.",
         given=mask,

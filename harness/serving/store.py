@@ -27,6 +27,8 @@ MEDIA_TYPES = {
 """By the first bytes."""
 
 KEPT_TYPES = sorted({*MEDIA_TYPES.values(), "image/webp"})
+TILE_PIXEL_BYTES = 4
+"""Bytes of a pixel in the largest file of an 8-bit RGB picture, with what the file adds."""
 
 
 class PictureStore:
@@ -142,8 +144,9 @@ class PictureStore:
 
 
 def describe_split(limits: Limits) -> str:
-    """What to do with a picture that is too large."""
-    edge = 1 << (int(limits.max_pixels**0.5).bit_length() - 1)
+    """What to do with a picture that is too large: the size of tiles that surely fit."""
+    pixels = min(limits.max_pixels, (limits.max_body_mib << 20) // TILE_PIXEL_BYTES)
+    edge = int(pixels**0.5) // 64 * 64
     return (
         f"Cut the picture into tiles of at most {edge}×{edge} px that overlap by 64 px, edit each,"
         " and blend them where they overlap. Upload pictures one by one with PUT"

@@ -11,7 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from editproof.harness.serving.bodies import CandidatesAnswer, Kind, MaskAnswer
 from editproof.harness.serving.candidates import list_candidates, put_candidate
 from editproof.harness.serving.keys import Caller, Editor, Reader
-from editproof.harness.serving.masks import bind_mask, etag_of, find_mask
+from editproof.harness.serving.masks import (
+    bind_mask,
+    etag_of,
+    find_mask,
+    release_mask,
+)
 from editproof.harness.serving.problems import Problem
 from editproof.harness.serving.reading import FILE
 from editproof.harness.serving.routes.pictures import Digest
@@ -53,14 +58,34 @@ def get_mask(sha256: Digest, response: Response, service: ServiceOf, caller: Rea
     """Which mask is in force for the image of that hash."""
     mask = find_mask(service, caller.owner, sha256)
     if mask is None:
-        raise Problem(
-            404,
-            "unknown_mask",
-            f"No mask is in force for the image {sha256}.",
-            remedy="Put one in force: PUT /v1/masks/{sha256}.",
-        )
+        raise _no_mask(sha256)
     response.headers["ETag"] = etag_of(mask)
     return MaskAnswer(image=sha256, mask=mask)
+
+
+@router.delete("/{sha256}")
+def delete_mask(
+    sha256: Digest,
+    service: ServiceOf,
+    caller: Editor,
+    if_match: Annotated[str, Header()] = "",
+) -> MaskAnswer:
+    """Put no mask in force for the image of that hash: edits of it detect again. Send the mask's
+    ETag as `If-Match`. The mask itself stays.
+    """
+    mask = release_mask(service, caller.owner, sha256, if_match=if_match)
+    if mask is None:
+        raise _no_mask(sha256)
+    return MaskAnswer(image=sha256, mask=mask)
+
+
+def _no_mask(image: str) -> Problem:
+    return Problem(
+        404,
+        "unknown_mask",
+        f"No mask is in force for the image {image}.",
+        remedy="Put one in force: PUT /v1/masks/{sha256}.",
+    )
 
 
 def _keep_mask(service: Service, caller: Caller, image: str, data: bytes) -> str:

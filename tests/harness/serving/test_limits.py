@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,25 @@ def test_a_body_over_the_limit_says_the_limit_and_how_to_split(start: Start) -> 
         problem = check_problem(answer, 413, "body_too_large")
         assert problem["limit_bytes"] == 1 << 20
         assert "tiles" in problem["remedy"]
+
+
+@pytest.mark.parametrize("limits", [Limits(max_body_mib=1), Limits(max_pixels=200_000)])
+def test_a_tile_of_the_size_that_a_refusal_names_is_taken(start: Start, limits: Limits) -> None:
+    """Also of noise, which no file compresses."""
+    client = start(limits=limits).client
+
+    def upload(edge: int) -> Any:
+        picture = draw_noise(edge)
+        return client.put(f"/v1/pictures/{hash_of(picture)}", content=picture)
+
+    found = re.search(r"at most (\d+)×", upload(1024).json()["remedy"])
+    assert found is not None
+    assert upload(int(found[1])).status_code == 201
+
+
+def draw_noise(edge: int) -> bytes:
+    """A PNG of that size."""
+    return encode_png(np.random.default_rng(3).random((edge, edge, 3), np.float32))
 
 
 def test_a_damaged_picture_is_named_and_can_be_uploaded_again(start: Start, tmp_path: Path) -> None:

@@ -53,6 +53,21 @@ def test_a_mask_is_put_in_force_and_replaced_by_who_knows_it(server: Server) -> 
     assert only_first.status_code == 412
 
 
+def test_a_mask_goes_out_of_force_by_who_knows_it(server: Server) -> None:
+    """After that the image is detected in again, and any mask may come into force."""
+    image = server.put(IMAGE_PNG)
+    address = f"/v1/masks/{image}"
+    assert server.client.delete(address, headers={"If-Match": "*"}).status_code == 404
+    etag = put_mask(server, image, MASK_PNG).headers["etag"]
+    assert server.client.delete(address).status_code == 428
+    assert server.client.delete(address, headers={"If-Match": '"0"'}).status_code == 412
+    gone = server.client.delete(address, headers={"If-Match": etag})
+    assert (gone.status_code, gone.json()["mask"]) == (200, hash_of(MASK_PNG))
+    assert server.client.get(address).status_code == 404
+    assert server.edit(image=image).json()["question"]["mask"] is None
+    assert put_mask(server, image, OTHER_PNG).status_code == 201
+
+
 def test_a_stale_mask_is_409_with_both_hashes(server: Server) -> None:
     image, old = server.put(IMAGE_PNG), server.put(MASK_PNG)
     etag = put_mask(server, image, MASK_PNG).headers["etag"]
