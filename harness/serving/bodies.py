@@ -171,9 +171,7 @@ class EditAnswer(Body):
     image: Sha256 | None = Field(description="The result, float32 as .npy; null: refused.")
     made_at: float = Field(description="Seconds since 1970.")
     seconds: float
-    question: dict[str, Any] = Field(
-        description="As it was asked, with every setting that was used."
-    )
+    request: dict[str, Any] = Field(description="The request, with every setting that was used.")
     found_mask: Sha256 | None = Field(description="What was to be replaced, before refinement.")
     fingerprint: str = Field(description="Of settings, models, code and libraries.")
     request_id: str

@@ -58,7 +58,7 @@ def describe_edit(record: EditRecord) -> EditAnswer:
         image=record.image,
         made_at=record.made_at,
         seconds=record.seconds,
-        question=record.question,
+        request=record.question,
         found_mask=record.found_mask,
         fingerprint=record.fingerprint,
         request_id=record.request_id,

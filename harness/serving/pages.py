@@ -46,12 +46,12 @@ def write_edit_page(edit: EditAnswer) -> str:
 
 
 def _list_pictures(edit: EditAnswer) -> list[tuple[str, str]]:
-    question = edit.question
+    request = edit.request
     named = [
-        ("Input", question["image"]),
-        ("Mask", question["mask"] or edit.found_mask),
-        ("Brushed over for removal", question["strokes_add"]),
-        ("Brushed over to keep", question["strokes_subtract"]),
+        ("Input", request["image"]),
+        ("Mask", request["mask"] or edit.found_mask),
+        ("Brushed over for removal", request["strokes_add"]),
+        ("Brushed over to keep", request["strokes_subtract"]),
         ("Result", edit.image),
     ]
     return [(name, digest) for name, digest in named if digest]
@@ -60,16 +60,16 @@ def _list_pictures(edit: EditAnswer) -> list[tuple[str, str]]:
 def _list_facts(edit: EditAnswer) -> list[tuple[str, Any]]:
     """What was asked. Of the settings, those that are not the defaults."""
     defaults = ReferenceConfig().as_settings()
-    question = edit.question
+    request = edit.request
     asked = {
         name: value
-        for name, value in question.items()
+        for name, value in request.items()
         if name not in {*PICTURES, "settings", "metadata", "protect"} and value != ""
     }
     used = {
-        name: value for name, value in question["settings"].items() if defaults.get(name) != value
+        name: value for name, value in request["settings"].items() if defaults.get(name) != value
     }
-    return [*asked.items(), *used.items(), *question["metadata"].items()]
+    return [*asked.items(), *used.items(), *request["metadata"].items()]
 
 
 @lru_cache

@@ -142,7 +142,7 @@ class OwnService(Service[Fields]):
             Status(made["status"]),
             str(made["reason"]),
             (*stages, whole),
-            dict(made["question"]["settings"]),
+            dict(made["request"]["settings"]),
         )
 
     def _edit_tiles(self, request: EditRequest) -> EditResult:

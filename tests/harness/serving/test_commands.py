@@ -59,7 +59,7 @@ def test_the_examples_of_the_page(url: str, tmp_path: Path) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{log}"
     assert decode_array((tmp_path / "edited.npy").read_bytes()).shape == (96, 96, 3)
     by_hash = json.loads((tmp_path / "by-hash.json").read_text())
-    assert by_hash["question"]["seed"] == 0
+    assert by_hash["request"]["seed"] == 0
     (case,) = (tmp_path / "cases").iterdir()
     assert (case / "input.png").read_bytes() == IMAGE_PNG
     assert "invalid_request" in done.stdout

@@ -45,7 +45,7 @@ def test_an_edit_is_the_librarys_to_the_bit(
     assert kept.headers["content-type"] == "application/x-npy"
     assert direct.image is not None
     np.testing.assert_array_equal(decode_array(kept.content), direct.image)
-    assert answer["question"]["settings"] == dict(direct.config)
+    assert answer["request"]["settings"] == dict(direct.config)
     assert [stage["name"] for stage in answer["stages"]] == [one.name for one in direct.stages]
     decisions = [stage["decision"] for stage in answer["stages"]]
     assert decisions == [one.decision for one in direct.stages]
@@ -56,7 +56,7 @@ def test_words_of_a_form_need_no_quotation_marks(server: Server) -> None:
     asked = {"tier": "preview", "prompt": "remove the sign"}
     answer = server.client.post("/v1/edit", files=FILES, data=asked)
     assert answer.status_code == 200, answer.text
-    assert {name: answer.json()["question"][name] for name in asked} == asked
+    assert {name: answer.json()["request"][name] for name in asked} == asked
     wrong = server.client.post("/v1/edit", files=FILES, data={"tier": "draft"})
     assert (wrong.status_code, wrong.json()["field"]) == (422, "tier")
 
@@ -75,7 +75,7 @@ def test_a_form_with_files_and_json_with_hashes_ask_the_same(server: Server) -> 
     )
     answers = [one.json() for one in (form, by_hash, as_floats)]
     assert len({answer["image"] for answer in answers}) == 1
-    assert answers[0]["question"] == answers[1]["question"]
+    assert answers[0]["request"] == answers[1]["request"]
 
 
 def test_a_picture_can_be_had_at_once(server: Server) -> None:
@@ -103,7 +103,7 @@ def test_a_refused_edit_says_why(server: Server) -> None:
 def test_the_servers_own_settings_are_the_default(start: Start) -> None:
     server = start(pipeline={"inpaint.model": "telea", "detect.text": False})
     answer = server.client.post("/v1/edit", files=FILES).json()
-    assert answer["question"]["settings"]["inpaint.model"] == "telea"
+    assert answer["request"]["settings"]["inpaint.model"] == "telea"
     schema = server.client.get("/v1/schema").json()
     assert schema["settings"]["inpaint.model"]["value"] == "telea"
 
@@ -136,7 +136,7 @@ def test_a_preview_is_small_and_quick(server: Server) -> None:
     answer = server.edit(
         **question, scale=2, tier="preview", settings={"inpaint.model": "patch"}
     ).json()
-    settings = answer["question"]["settings"]
+    settings = answer["request"]["settings"]
     assert (answer["status"], settings["inpaint.model"]) == ("done", "ns")
     kept = decode_array(server.client.get(f"/v1/pictures/{answer['image']}").content)
     assert kept.shape == (512, 512, 3)

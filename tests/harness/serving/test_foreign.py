@@ -120,7 +120,7 @@ def test_a_mask_of_openais_must_be_transparent(server: Server) -> None:
 def test_what_is_transparent_in_the_image_is_edited(server: Server) -> None:
     answer = server.client.post("/v1/images/edits", files={"image": ("a.png", ALPHA.data)})
     record = server.client.get(f"/v1/edits/{answer.json()['data'][0]['edit']}").json()
-    assert record["question"]["mask"] is not None
+    assert record["request"]["mask"] is not None
     mask = decode_transparent(ALPHA.data)
     assert mask is not None
     np.testing.assert_array_equal(mask, MASK)

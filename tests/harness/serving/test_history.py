@@ -52,8 +52,8 @@ def test_an_edit_is_recorded_whole(server: Server) -> None:
     request = EditRequest(
         IMAGE, mask=MASK, seed=7, scale=2, metadata={"criticality": "high"}, file=IMAGE_PNG
     )
-    assert record["question"]["settings"] == dict(direct(request).config)
-    assert (record["question"]["seed"], record["request_id"]) == (7, "r-1")
+    assert record["request"]["settings"] == dict(direct(request).config)
+    assert (record["request"]["seed"], record["request_id"]) == (7, "r-1")
     assert all(stage["ms"] >= 0 and stage["decision"] for stage in record["stages"])
 
 
@@ -79,7 +79,7 @@ def test_a_model_that_changed_is_409(server: Server, monkeypatch: pytest.MonkeyP
     """With both fingerprints; another picture of the same model is 409, too."""
     made = server.client.post("/v1/edit", files=FILES).json()
     path = f"/v1/edits/{made['id']}/replay"
-    config = server.service.config_for(made["question"]["settings"])
+    config = server.service.config_for(made["request"]["settings"])
     with monkeypatch.context() as changed:
         changed.setitem(vars(pipeline_of(config)), "fingerprint", "another")
         answer = server.client.post(path)

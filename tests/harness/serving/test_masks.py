@@ -64,7 +64,7 @@ def test_a_mask_goes_out_of_force_by_who_knows_it(server: Server) -> None:
     gone = server.client.delete(address, headers={"If-Match": etag})
     assert (gone.status_code, gone.json()["mask"]) == (200, hash_of(MASK_PNG))
     assert server.client.get(address).status_code == 404
-    assert server.edit(image=image).json()["question"]["mask"] is None
+    assert server.edit(image=image).json()["request"]["mask"] is None
     assert put_mask(server, image, OTHER_PNG).status_code == 201
 
 
@@ -108,7 +108,7 @@ def test_a_mask_in_force_is_used_and_nothing_is_detected(
     assert len(looked) == 1
     put_mask(server, image, MASK_PNG)
     answer = server.edit(image=image, settings={"detect.upsample": 1}).json()
-    assert answer["question"]["mask"] == hash_of(MASK_PNG)
+    assert answer["request"]["mask"] == hash_of(MASK_PNG)
     assert len(looked) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_mask_that_comes_along_is_used_as_it_is(server: Server) -> None:
     put_mask(server, image, MASK_PNG)
     files = {"image": ("i.png", IMAGE_PNG), "mask": ("m.png", OTHER_PNG)}
     answer = server.client.post("/v1/edit", files=files).json()
-    assert answer["question"]["mask"] == hash_of(OTHER_PNG)
+    assert answer["request"]["mask"] == hash_of(OTHER_PNG)
 
 
 def test_one_of_many_who_draw_at_once_wins(server: Server) -> None:

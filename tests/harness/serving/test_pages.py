@@ -28,7 +28,7 @@ def test_a_browser_gets_a_page(server: Server) -> None:
     assert "&lt;script&gt;alert(1)" in answer.text
     for stage in edit["stages"]:
         assert stage["name"] in answer.text
-    for digest in (edit["image"], edit["question"]["image"], edit["question"]["mask"]):
+    for digest in (edit["image"], edit["request"]["image"], edit["request"]["mask"]):
         path = f"/v1/pictures/{digest}?as=png"
         assert f'src="{path}"' in answer.text
         assert server.client.get(path).headers["content-type"] == "image/png"
