@@ -62,7 +62,7 @@ def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
         limits=limits,
     )
     set_up_logs()
-    said = f"editproof serves at %s; it keeps its data in {options.folder}"
+    said = f"editproof serves at %s; it keeps its data in {_name_places(options)}"
     if options.workers > 1:
         workers, listening = open_workers(settings)
         say(said % address_of(listening))
@@ -71,6 +71,15 @@ def run_server(options: ServeOptions, say: Callable[[str], None]) -> None:
     server, listening = open_server(settings)
     say(said % address_of(listening))
     server.run([listening])
+
+
+def _name_places(options: ServeOptions) -> str:
+    """Where the database and the pictures are."""
+    from editproof.harness.serving.database import hide_password
+
+    database = hide_password(options.database) if options.database else options.folder
+    places = dict.fromkeys(str(one) for one in (database, options.store or options.folder))
+    return " and ".join(places)
 
 
 def _parse_keep(text: str) -> timedelta | None:
