@@ -181,6 +181,9 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
     columns = dict.fromkeys(column for one in order for column in one.columns)
     cases = [run.manifest.cases[column] for column in columns]
     lost, won = _choose_aspects(cause.lost, cause.won)
+    gain = ""
+    if outcome is Outcome.TRADED and won:
+        gain = describe(_find_leading(cause, Outcome.IMPROVED), numbers, worse=False).words
     finding = Finding(
         rule="picture",
         outcome=outcome,
@@ -190,6 +193,7 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
         cases=tuple(case.id for case in cases),
         words=told.words,
         text="",
+        gain=gain,
         aspect=aspects[0] if aspects else "",
         lost=() if outcome is Outcome.IMPROVED else lost,
         won=() if outcome is Outcome.REGRESSED else won,
@@ -199,7 +203,7 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
         checks=sum(int((one.moved != 0).sum()) for one in cause.scored),
         fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
     )
-    return replace(finding, text=_write_sentence(run, finding, told))
+    return replace(finding, text=_write_sentence(run, finding))
 
 
 def _find_leading(cause: Cause, outcome: Outcome) -> list[Scored]:
@@ -261,7 +265,7 @@ def _measure_worsening(better: str, before: float, after: float) -> float:
     return before - after if better == "higher" else after - before
 
 
-def _write_sentence(run: Run, finding: Finding, told: Description) -> str:
+def _write_sentence(run: Run, finding: Finding) -> str:
     """The finding in one sentence."""
     where = f"{join_words(finding.families)} · {join_words(finding.models)}"
     seen = (
@@ -281,7 +285,7 @@ def _write_sentence(run: Run, finding: Finding, told: Description) -> str:
             f". Worse: {join_words(finding.lost) or 'little'}; better:"
             f" {join_words(finding.won) or 'little'}"
         )
-    return f"{where}: {told.words}{seen} {place}{_format_change(finding.evidence)}{trade}"
+    return f"{where}: {finding.whole_words}{seen} {place}{_format_change(finding.evidence)}{trade}"
 
 
 def _format_change(evidence: Evidence | None) -> str:
@@ -332,4 +336,4 @@ def make_unproved_finding(run: Run, unproved: Unproved, numbers: Numbers) -> Fin
         evidence=_make_evidence(run, numbers, told),
         checks=int((scored.moved != 0).sum()),
     )
-    return replace(finding, text=f"{_write_sentence(run, finding, told)}. {chance}. {advice}")
+    return replace(finding, text=f"{_write_sentence(run, finding)}. {chance}. {advice}")

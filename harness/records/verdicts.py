@@ -67,6 +67,10 @@ class Evidence:
     """Pictures that it was judged on."""
 
 
+SUBJECTS = ("the fill is ", "the picture is ", "seams ", "the edge of the edit ")
+"""How words begin that need no second subject after `but`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One finding for one cause: what happened, where, how visible it is, and what it looks
@@ -85,7 +89,7 @@ class Finding:
     cases: tuple[str, ...]
     """Every case that it counts, the one to look at first."""
     words: str
-    """What it looks like: `the fill is blurrier`."""
+    """What it looks like: `the fill is blurrier`. Of a trade, what is lost."""
     text: str
     """The finding in one sentence, families and models included."""
     aspect: str = ""
@@ -108,6 +112,26 @@ class Finding:
     """A budget or limit that is kept with less than a twentieth of it left."""
     accepted: bool = False
     """A budget that ships with the suite, and that the accepted run is past as well."""
+    gain: str = ""
+    """What is won by a trade: `colours are 6 % stronger`. Empty: it is no trade."""
+
+    @property
+    def whole_words(self) -> str:
+        """What it looks like, the gain included."""
+        if not self.gain:
+            return self.words
+        subject = next((one for one in SUBJECTS if self.words.startswith(one)), "\0")
+        return f"{self.words}, but {self.gain.removeprefix(subject)}"
+
+    def words_of(self, outcome: Outcome) -> str:
+        """What one of its cases looks like, by what became of that case."""
+        if self.gain and outcome is Outcome.IMPROVED:
+            return self.gain
+        return self.words if outcome is Outcome.REGRESSED else self.whole_words
+
+    def aspect_of(self, outcome: Outcome) -> str:
+        """The aspect that changed most in one of its cases, likewise."""
+        return self.won[0] if self.won and outcome is Outcome.IMPROVED else self.aspect
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,9 @@ def _describe(
         ended.actual,
         accepted,
         outcome,
-        finding.words if finding else _choose_words(outcome, accepted),
+        finding.words_of(outcome) if finding else _choose_words(outcome, accepted),
         finding.stage if finding else "",
-        finding.aspect if finding else "",
+        finding.aspect_of(outcome) if finding else "",
         jod,
         difference,
     )

@@ -156,7 +156,7 @@ def make_line(finding: Finding) -> Line:
         rule=shorten(finding.rule),
         families=name_first(finding.families, NAMED_FAMILIES),
         models=name_first(finding.models, NAMED_MODELS),
-        words=shorten(finding.words or finding.text),
+        words=shorten(finding.whole_words or finding.text),
         seen=describe_jod(finding.jod, finding.outcome),
         cases=count_noun(len(finding.cases), "case") if finding.cases else "",
         stage=shorten(finding.stage, MAX_NAME),
@@ -167,7 +167,7 @@ def make_line(finding: Finding) -> Line:
             if evidence and evidence.interval
             else ""
         ),
-        text=shorten(finding.text or finding.words),
+        text=shorten(finding.text or finding.whole_words),
         identity=_list_subjects(finding),
     )
 

@@ -17,7 +17,6 @@ from editproof.reports.common import numbers, view
 from editproof.reports.common.verdict import (
     describe_visibility,
     is_open,
-    make_line,
     shorten,
 )
 from editproof.reports.html.case_list import find_changes
@@ -128,10 +127,13 @@ def describe_case(record: CaseRecord, state: str, change: float | None) -> str:
 def _find_words(run: Run) -> dict[str, str]:
     """Case id -> what it looks like, by the first finding that counts it and needs a person."""
     found: dict[str, str] = {}
+    changes = run.verdict.changes if run.verdict else ()
+    outcomes = {change.case_id: change.outcome for change in changes}
     for finding in view.list_findings(run):
         if finding.rule == "picture" and is_open(finding):
-            words = make_line(finding).words
             for case_id in dict.fromkeys((finding.case_id, *finding.cases)):
+                outcome = outcomes.get(case_id, finding.outcome)
+                words = shorten(finding.words_of(outcome) or finding.text)
                 found.setdefault(case_id, f"{words[:1].upper()}{words[1:]}.")
     return found
 

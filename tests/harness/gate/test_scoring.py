@@ -164,7 +164,11 @@ def test_a_trade_fails_only_where_what_is_lost_is_more_visible(
     finding = the_finding(verdict)
     assert (finding.outcome, finding.fails) == (Outcome.TRADED, fails)
     assert verdict.exit_code is (ExitCode.REGRESSION if fails else ExitCode.OK)
+    assert finding.whole_words == ("the picture is worse in detail, but better in structure")
+    assert finding.whole_words in finding.text
     assert finding.text.endswith("Worse: detail; better: structure")
+    assert finding.words_of(Outcome.IMPROVED) == "the picture is better in structure"
+    assert finding.words_of(Outcome.REGRESSED) == "the picture is worse in detail"
     outcomes = {judgement.aspect: judgement.outcome for judgement in verdict.judgements}
     assert (outcomes["detail"], outcomes["structure"]) == (Outcome.REGRESSED, Outcome.IMPROVED)
 
