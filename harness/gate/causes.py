@@ -181,6 +181,8 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
     columns = dict.fromkeys(column for one in order for column in one.columns)
     cases = [run.manifest.cases[column] for column in columns]
     lost, won = _choose_aspects(cause.lost, cause.won)
+    if worse and told.row >= 0 and (named := ASPECTS[numbers.aspects[told.row]]) not in lost:
+        lost, won = (*lost, named), tuple(one for one in won if one != named)
     gain = ""
     if outcome is Outcome.TRADED and won:
         gain = describe(_find_leading(cause, Outcome.IMPROVED), numbers, worse=False).words

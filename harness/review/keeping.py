@@ -125,5 +125,5 @@ def _encode_mask(mask: bytes, source: Path) -> bytes:
     width, height = png_size(source) or (0, 0)
     drawn = read_mask(mask, (height, width)) >= 0.5
     if not drawn.any():
-        raise UsageError("the mask is empty. Brush over what is to be replaced")
+        raise UsageError("The mask is empty. Brush over what is to be replaced")
     return encode_png(drawn.astype(np.float32))

@@ -35,7 +35,7 @@
   async function listAnswers() {
     try {
       const { answers } = await desk.ask("/api/answers");
-      if (answers.length && asking === "apply") node("a-about").append(` So are ${answers.length === 1 ? "1 answer that was" : `${answers.length} answers that were`} made by hand: ${answers.map((one) => `${one.name} (${one.author}: ${one.reason})`).join("; ")}.`);
+      if (answers.length && asking === "apply") node("a-about").append(` It also accepts ${answers.length === 1 ? "1 answer that was" : `${answers.length} answers that were`} made by hand: ${answers.map((one) => `${one.name} (${one.author}: ${one.reason})`).join("; ")}.`);
     } catch (error) { desk.say(error.message, "bad"); }
   }
 
@@ -60,7 +60,7 @@
     more: () => desk.more(),
     cancel: () => node("r-ask").close(),
     send,
-    keys: () => node("r-keys").showModal(),
+    keys: () => { node("r-keys").showModal(); node("r-keys").scrollTop = 0; }, // the first key, not the button
     "close keys": () => node("r-keys").close(),
     "mode side": () => desk.setMode("side"),
     "mode blink": () => desk.setMode("blink"),

@@ -97,7 +97,7 @@
       ]],
       ["Moving", [
         ["+ − 0", "zoom in, out, fit; also wheel, pinch, double click", { "+": DO.in, "=": DO.in, "-": DO.out, "−": DO.out, 0: DO.fit }],
-        ["z", "one pixel a pixel", { z: DO.one }],
+        ["z", "one pixel of the screen for each pixel", { z: DO.one }],
         ["← ↑ → ↓", "move, or move the cursor; with Shift further", {
           ArrowLeft: (event) => pan(0, -1, event), ArrowRight: (event) => pan(0, 1, event), ArrowUp: (event) => pan(-1, 0, event), ArrowDown: (event) => pan(1, 0, event) }],
         ["J K", "next, previous area where B differs from A", { J: () => jumpArea(1), K: () => jumpArea(-1) }],

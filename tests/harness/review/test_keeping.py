@@ -69,7 +69,7 @@ def test_nothing_is_written_over(source: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (encode_png(np.zeros((64, 64), np.float32)), "the mask is empty"),
+        (encode_png(np.zeros((64, 64), np.float32)), "The mask is empty"),
         (encode_png(np.ones((32, 64), np.float32)), "as large as the input"),
         (b"no picture", "can't be read"),
         (b"", "can't be read"),
