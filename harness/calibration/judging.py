@@ -21,6 +21,7 @@ from editproof.harness.calibration.plan import BASELINE, Side, Trial
 from editproof.harness.calibration.sides import LoadedRun, SideRun
 from editproof.harness.gate.first_stage import KeptStages, find_first_difference
 from editproof.harness.gate.judge import judge
+from editproof.harness.gate.steps import measure_chance
 from editproof.harness.metrics.core.lpips_weights import LpipsWeights
 from editproof.harness.metrics.core.metric import Image
 from editproof.harness.metrics.core.visibility import WHOLE_JOD, WORST_JOD
@@ -163,6 +164,7 @@ class Judge:
             stage=self._find_stage(trial, verdict, new, accepted, partners),
             blamed=self._blame_stage(verdict, new, accepted) if trial.blame else "",
             peers=self._ask_gates(new, accepted, partners) if trial.peers else {},
+            chance=_measure_chance(new, verdict) if trial.model_kind == "stochastic" else 0.0,
         )
 
     def _read_run(self, run: str) -> LoadedRun:
@@ -326,6 +328,7 @@ def _make_outcome(
     stage: str,
     blamed: str,
     peers: Mapping[str, PeerVerdict],
+    chance: float = 0.0,
 ) -> TrialOutcome:
     """Select what is stored of a verdict. Only this function knows the verdict's fields."""
     leading = next(iter(verdict.findings), None)
@@ -355,7 +358,18 @@ def _make_outcome(
         stage=stage,
         blamed=blamed,
         peers=dict(peers),
+        chance=chance,
     )
+
+
+def _measure_chance(new: SideRun, verdict: Verdict) -> float:
+    """How likely steps like those of the changed pictures are by chance; 1: nothing tells."""
+    steps: dict[str, list[float]] = {}
+    for change in verdict.changes:
+        case = new.manifest.cases[new.column_of[change.case_id]]
+        steps.setdefault(case.scene, []).append(change.step or 0.0)
+    samples = [np.array(scene) for scene in steps.values() if len(scene) > 1]
+    return measure_chance(samples) if samples else 1.0
 
 
 def _can_be_blamed(finding: Finding) -> bool:

@@ -62,6 +62,10 @@ class TrialOutcome(msgspec.Struct, frozen=True):
     """The stage with the largest effect when stages are swapped; empty: not asked, or unknown."""
     peers: dict[str, PeerVerdict]
     """Answers of other gates; empty: not asked."""
+    chance: float = 0.0
+    """How likely such steps are by chance, if nothing changed; 0: pictures do not depend on a
+    seed.
+    """
 
     @property
     def key(self) -> tuple[str, str, float, str, tuple[int, ...], tuple[int, ...]]:

@@ -13,9 +13,11 @@ from editproof.harness.calibration.rates import (
     Rate,
     blame_rate,
     catch_rate,
+    direction_of,
     failure_rate,
     false_alarms,
     harmless_failure_rate,
+    has_plain_steps,
     improvement_rate,
     listing_rate,
     peer_names,
@@ -117,7 +119,17 @@ def _tabulate_directions(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         " it.\n"
         "Each picture is a step towards the right answer or away from it.\n"
         "A direction is clear if the steps add up to at least half of the most visible change.\n"
+        "The steps of a stochastic model must also be more than chance: a t-test of them gives"
+        " p < 0.01.\n"
     )
+    clean = [one for one in select_outcomes(outcomes, "clean") if one.worst]
+    if clean:
+        plain = sum(map(has_plain_steps, clean))
+        clear = sum(direction_of(one) != "neither" for one in clean)
+        yield (
+            f"Of {len(clean)} clean reruns that differ, {plain} meet the first condition, and"
+            f" {clear} meet both.\n"
+        )
     yield "| direction | trials | should | fail the build | called improved |"
     yield "|---|---:|---|---:|---:|"
     words = {

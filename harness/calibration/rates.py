@@ -21,6 +21,9 @@ PLAIN_SHARE = 0.5
 change.
 """
 
+LEAST_CHANCE = 0.01
+"""Steps of a stochastic model that chance gives more often than this have no direction."""
+
 OWN_KINDS = ("deterministic", "stochastic")
 """Model kinds in which only the fault or the change differs."""
 
@@ -135,7 +138,7 @@ def direction_of(outcome: TrialOutcome) -> Direction:
     """Direction of a trial's visible changes. An edit that ends otherwise counts as intended."""
     if not outcome.worst:
         return "away" if outcome.kind == "fault" else "towards"
-    if abs(outcome.step) < PLAIN_SHARE * outcome.worst:
+    if not has_plain_steps(outcome) or outcome.chance > LEAST_CHANCE:
         return "neither"
     return "away" if outcome.step > 0 else "towards"
 
@@ -230,3 +233,8 @@ def sum_rates(rates: Iterable[Rate]) -> Rate:
 
 def _fails(outcome: TrialOutcome) -> bool:
     return outcome.fails
+
+
+def has_plain_steps(outcome: TrialOutcome) -> bool:
+    """Whether the steps of a trial's pictures add up to much of what can be seen."""
+    return abs(outcome.step) >= PLAIN_SHARE * outcome.worst

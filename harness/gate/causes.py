@@ -51,12 +51,16 @@ class Cause:
     @cached_property
     def lost(self) -> Values:
         """By aspect, in margins."""
-        return np.asarray(sum((one.lost for one in self.scored), np.zeros(len(ASPECTS))))
+        return np.asarray(
+            sum((one.weight * one.lost for one in self.scored), np.zeros(len(ASPECTS)))
+        )
 
     @cached_property
     def won(self) -> Values:
         """By aspect, in margins."""
-        return np.asarray(sum((one.won for one in self.scored), np.zeros(len(ASPECTS))))
+        return np.asarray(
+            sum((one.weight * one.won for one in self.scored), np.zeros(len(ASPECTS)))
+        )
 
     @cached_property
     def outcome(self) -> Outcome:
@@ -86,19 +90,20 @@ class Cause:
     @property
     def away(self) -> float:
         """Which share of what a viewer sees of the cause leads away from the right answer; below 0:
-        towards it. It is not asked of other samples that a stochastic model drew: how far these lie
-        from the right answer is chance.
+        towards it. It is not asked of other samples that a stochastic model drew, unless chance
+        can't explain how far these lie from the right answer.
         """
-        pairs = [one.difference for one in self.scored if one.scene.mode == "pairs"]
-        known = [one for one in pairs if one and one.steps]
-        return sum(one.step for one in known) / max(sum(one.jod for one in known), 1e-9)
+        known = [one for one in self.scored if one.step is not None]
+        steps = sum(one.weight * (one.step or 0.0) for one in known)
+        return steps / max(sum(one.weight * (one.jod or 0.0) for one in known), 1e-9)
 
     @property
     def loses_more(self) -> bool:
         """Whether what is lost is more visible than what is won."""
         if abs(self.away) >= PLAIN_WAY:
             return self.away > 0
-        seen = np.array([_visibility_of_sides(one) for one in self.scored if one.judged])
+        judged = [one for one in self.scored if one.judged]
+        seen = np.array([one.weight * np.array(_visibility_of_sides(one)) for one in judged])
         return bool(len(seen)) and float(seen[:, 0].sum()) > float(seen[:, 1].sum())
 
     def _worst_seen(self, sign: int) -> float:

@@ -14,7 +14,7 @@ single picture (`seeds.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,17 @@ class Scored:
     """Whether a right answer is known, so that numbers can say what is better."""
     p: float | None = None
     """How likely it is by chance; None: nothing is left to chance."""
+    step: float | None = None
+    """How much further from the right answer, in JOD; below 0: nearer. None: the right answer is
+    not known, or chance explains it.
+    """
+
+    @property
+    def weight(self) -> float:
+        """Share of the scene's pictures: a scene counts once, whether its pictures are judged one
+        by one or together.
+        """
+        return len(self.columns) / max(len(self.scene.ours), 1)
 
     @property
     def judged(self) -> bool:
@@ -119,8 +130,7 @@ def _score_pair(
     won: Values,
     margins: Values,
 ) -> Scored:
-    for aspect, step in _list_steps(look.difference):
-        (lost if step > 0 else won)[ASPECTS.index(aspect)] += abs(step)
+    count_steps(lost, won, [look.difference])
     return Scored(
         scene,
         (look.column,),
@@ -133,6 +143,7 @@ def _score_pair(
         look.difference,
         look.difference.jod if look.difference else None,
         is_answered(numbers, numbers.raw_ours[look.column]),
+        step=look.difference.step if look.difference and look.difference.steps else None,
     )
 
 
@@ -149,12 +160,15 @@ def by_aspect(numbers: Numbers, moved: Values) -> tuple[Values, Values]:
     return lost.T, won.T
 
 
-def _list_steps(difference: Difference | None) -> Iterator[tuple[Aspect, float]]:
-    """Steps away from the right answer, in margins, of the parts of a difference."""
+def count_steps(lost: Values, won: Values, differences: Sequence[Difference | None]) -> None:
+    """Add the mean step of each part of these differences, in margins, to what its aspect lost or
+    won.
+    """
+    known = [one.steps for one in differences if one is not None]
     for part, aspect in PART_ASPECTS.items():
-        step = difference.steps.get(part) if difference else None
-        if step:
-            yield aspect, _clip_margin((step.after - step.before) / STEP_JOD)
+        steps = [one[part].after - one[part].before if part in one else 0.0 for one in known]
+        moved = _clip_margin(sum(steps) / len(steps) / STEP_JOD) if steps else 0.0
+        (lost if moved > 0 else won)[ASPECTS.index(aspect)] += abs(moved)
 
 
 def _clip_margin(moved: float) -> float:

@@ -34,7 +34,13 @@ from editproof.harness.gate.samples import (
     group_places,
     mean_pictures,
 )
-from editproof.harness.gate.scoring import Scored, by_aspect, clip_margins, is_answered
+from editproof.harness.gate.scoring import (
+    Scored,
+    by_aspect,
+    clip_margins,
+    count_steps,
+    is_answered,
+)
 from editproof.harness.gate.statistics import (
     MOST_FREEDOM,
     MOST_SEEDS,
@@ -44,8 +50,10 @@ from editproof.harness.gate.statistics import (
     correct_by_holm,
     quantile,
     shrink_variances,
-    tail_probability,
+    two_sided_probability,
 )
+from editproof.harness.gate.steps import ALARM as STEP_ALARM
+from editproof.harness.gate.steps import LARGE_JOD, prove_steps
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
 from editproof.harness.records.runs import Run
@@ -63,11 +71,10 @@ SCENE_ALARM = 0.0003
 PICTURE_ALARM = 0.0001
 """The same of scenes, and of single pictures, which lean on a few seeds each."""
 
-LARGE_JOD = 0.5
 LARGE_P = 0.05
 """A large loss is not passed over, though chance may explain it.
 
-It is large where the pictures lie this much further from the right answer than the accepted ones,
+It is large where the pictures lie LARGE_JOD further from the right answer than the accepted ones,
 and differ from them by this much more than seeds do. Chance explains it less often than LARGE_P.
 """
 
@@ -133,6 +140,8 @@ def judge(
         for one in samples
     ]
     tested = test(scores, groups)
+    models = [(model, turn) for _, model, turn in groups]
+    steps = prove_steps([one.scene for one in samples], models, looks)
     moved: list[Scored] = []
     unproved: list[Unproved] = []
     for place, sample in enumerate(samples):
@@ -147,7 +156,10 @@ def judge(
             elif seen.moved.any() or looks.of(sample.scene.ours, "visible"):
                 moved.append(replace(seen, lost=NOTHING, won=NOTHING))
             continue
-        found = [one for one in _find_moved(sample, numbers, looks, tested, place) if one.judged]
+        step = steps.get(sample.scene.subject)
+        found = [
+            one for one in _find_moved(sample, numbers, looks, tested, place, step) if one.judged
+        ]
         moved += found
         if not found and (large := _find_unproved(sample, numbers, looks, tested, place)):
             unproved.append(large)
@@ -175,7 +187,7 @@ def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Te
     own = squares / np.maximum(freedom, 1)[:, None]
     variance, free = shrink_variances(own, freedom)
     error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
-    scene = _test_two_sided(change, error, free)
+    scene = two_sided_probability(change, error, free)
     others = np.count_nonzero(freedom) - (freedom > 0)
     common = [np.stack(parts) for parts in zip(*_list_common(own, freedom), strict=True)]
     pictures = [np.empty(0)] * len(scores)
@@ -219,15 +231,6 @@ def _sum_squares(scores: Values) -> Values:
     return np.asarray(((scores - about) ** 2).sum(axis=-1), np.float64)
 
 
-def _test_two_sided(change: Values, error: Values, freedom: Values) -> Values:
-    return np.asarray(
-        np.minimum(
-            2 * tail_probability(np.abs(change), np.where(freedom > 0, error, np.nan), freedom), 1.0
-        ),
-        np.float64,
-    )
-
-
 def _list_common(own: Values, freedom: Values) -> Iterator[tuple[Values, Values]]:
     """For each scene the common variance of the others by aspect, and its degrees of freedom: a
     dead picture would hide in the spread that it makes itself. Of MANY scenes one counts so little
@@ -267,7 +270,7 @@ def _test_pictures(
     free = weight + left
     variance = (weight * np.nan_to_num(common)[..., None] + squares) / np.maximum(free, 1e-9)
     error = np.sqrt(variance * (1 + 1 / old.shape[-1]))
-    return _test_two_sided(
+    return two_sided_probability(
         new - old.mean(axis=-1, keepdims=True), error, np.broadcast_to(free, new.shape)
     )
 
@@ -290,7 +293,7 @@ def _group_families(
             free = total**2 / np.nansum(squares**2 / freedom[at][:, None], axis=0)
             mean, wide = np.nansum(change[at], axis=0) / scenes, np.sqrt(total) / scenes
             free = np.where(total > 0, free, MOST_FREEDOM)
-        found[at] = _test_two_sided(
+        found[at] = two_sided_probability(
             mean, np.where(scenes > 0, wide, np.nan), np.nan_to_num(free, nan=0.0)
         )
     return found
@@ -307,22 +310,23 @@ def _sum_family_changes(change: Values, raw_family: Values) -> Values:
 
 
 def _find_moved(
-    sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
+    sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int, step: float | None
 ) -> Iterator[Scored]:
     """The scene where it, or its family, moved by more than chance explains; else those of its
-    pictures that did.
+    pictures that did. `step`: of the scene, in JOD, where that is more than chance.
     """
     of_family = (tested.family[place] <= ALARM) & (
         np.sign(tested.change[place]) == np.sign(tested.family_change[place])
     )
     significant = of_family | (tested.scene[place] <= SCENE_ALARM)
-    if significant.any():
-        p = np.fmin(tested.family[place], tested.scene[place])[significant].min()
-        yield _score_sample(sample, numbers, looks, significant, sample.scene.ours, float(p))
+    if significant.any() or step is not None:
+        known = np.fmin(tested.family[place], tested.scene[place])[significant]
+        p = float(known.min()) if known.size else STEP_ALARM
+        yield _score_sample(sample, numbers, looks, significant, sample.scene.ours, p, step)
         return
     for index, column in enumerate(sample.scene.ours):
         alone = tested.pictures[place][:, index] <= PICTURE_ALARM
-        if alone.any():
+        if alone.any() and not _is_small(sample.scene, looks, column):
             yield _score_sample(
                 sample,
                 numbers,
@@ -333,6 +337,15 @@ def _find_moved(
             )
 
 
+def _is_small(scene: Scene, looks: Looks, column: int) -> bool:
+    """Whether a single picture is hardly further from the right answer than the accepted ones, and
+    hardly more visible than seeds: one picture in many happens to have an odd number.
+    """
+    difference = looks.find_difference(column)
+    beyond = _measure_beyond_seeds(scene, looks, [column])
+    return bool(difference and difference.steps) and beyond is not None and beyond < LARGE_JOD
+
+
 def _score_sample(
     sample: Sample,
     numbers: Numbers,
@@ -340,12 +353,15 @@ def _score_sample(
     aspects: Flags,
     columns: tuple[int, ...],
     p: float | None,
+    step: float | None = None,
 ) -> Scored:
     """What these pictures of a scene lost and won, on the mean, in the aspects that count."""
     chosen = [sample.scene.ours.index(column) for column in columns]
     mean = clip_margins(mean_pictures(sample.new[:, chosen]))
     moved = np.where(aspects[numbers.aspects], mean, 0.0)
     lost, won = by_aspect(numbers, moved)
+    if step is not None:
+        count_steps(lost, won, [looks.find_difference(column) for column in columns])
     net = lost - won
     seen = sorted(columns, key=lambda column: -_mean_jod(looks, column))
     after = mean_pictures(np.stack([numbers.raw_ours[column] for column in columns], axis=1))
@@ -362,6 +378,7 @@ def _score_sample(
         jod=_measure_beyond_seeds(sample.scene, looks, columns),
         answered=is_answered(numbers, after),
         p=p,
+        step=step,
     )
 
 

@@ -147,6 +147,12 @@ def tail_probability(mean: Values, error: Values, freedom: Values) -> Values:
     return np.asarray(np.where(np.isnan(error), np.nan, stdtr(freedom, -t)), np.float64)
 
 
+def two_sided_probability(change: Values, error: Values, freedom: Values) -> Values:
+    """How likely a change this large is by chance, either way; NaN without a degree of freedom."""
+    told = np.where(freedom > 0, error, np.nan)
+    return np.asarray(np.minimum(2 * tail_probability(np.abs(change), told, freedom), 1.0), float)
+
+
 def quantile(level: float, freedom: Values) -> Values:
     """Student's t that a share `level` stays below; NaN without a degree of freedom."""
     from scipy.special import stdtrit
