@@ -12,7 +12,6 @@ from editproof.harness.commands.common import (
     Baseline,
     Jobs,
     Json,
-    Quiet,
     RunArgument,
     console,
     errors,
@@ -75,7 +74,9 @@ def nightly(
     ] = [],  # noqa: B006 - typer copies it
     jobs: Jobs = 0,
     baseline: Baseline = None,
-    quiet: Quiet = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing if the night passes.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a suite, judge it, and add it to the history.
@@ -121,11 +122,12 @@ def _finish_night(
     page = _write_page(trends, find_page_folder(suite, project), project)
     if done.is_new:
         _notify_of_change(done, trends, project)
+    code = int(run.verdict.exit_code) if run.verdict else ExitCode.INCOMPLETE
     if as_json:
         print_json(_describe_night(done, page))
-    elif not quiet:
+    elif not quiet or code != ExitCode.OK:  # cron mails what is printed
         _show_night(done, trends, page)
-    return int(run.verdict.exit_code) if run.verdict else ExitCode.INCOMPLETE
+    return code
 
 
 def _notify_of_change(done: FinishedNight, trends: Trends, project: Project) -> None:

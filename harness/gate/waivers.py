@@ -16,7 +16,7 @@ from editproof.harness.records.manifest import metric_name
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import Waiver
 from editproof.harness.records.verdicts import Finding, Outcome
-from editproof.harness.records.wording import NAMED, count_noun, name_case, name_few
+from editproof.harness.records.wording import NAMED, count_noun, join_words, name_case, name_few
 
 WAIVABLE = frozenset({Outcome.REGRESSED, Outcome.TRADED, Outcome.CHANGED, Outcome.UNDERPOWERED})
 """What could not be measured is nobody's to waive."""
@@ -66,7 +66,7 @@ def list_waiver_notes(
         if waiver.pictures:
             yield from _list_picture_notes(run, waiver, frozenset(unchanged), day)
         else:
-            yield from _list_group_notes(waiver, findings, day)
+            yield from _list_group_notes(run, waiver, findings, day)
 
 
 def _find_of_groups(finding: Finding, waivers: Sequence[Waiver]) -> Waiver | None:
@@ -93,7 +93,9 @@ def _covers(waiver: Waiver, family: str, model: str, finding: Finding) -> bool:
     return covers_group(waiver, family, model) and waiver.metric in {"", metric}
 
 
-def _list_group_notes(waiver: Waiver, findings: Sequence[Finding], day: date) -> Iterator[str]:
+def _list_group_notes(
+    run: Run, waiver: Waiver, findings: Sequence[Finding], day: date
+) -> Iterator[str]:
     name = f"the waiver of {' '.join(filter(None, (waiver.family, waiver.model, waiver.metric)))}"
     covered = [
         finding
@@ -109,12 +111,25 @@ def _list_group_notes(waiver: Waiver, findings: Sequence[Finding], day: date) ->
             f"{name} by {waiver.owner} expired on {waiver.expires} and no longer counts"
             f" ({waiver.reason}). Fix the cause, or renew the waiver"
         )
+    elif missing := _find_missing_name(run, waiver):
+        yield f"{name} by {waiver.owner} covers nothing in this run, which has no {missing}"
     elif not any(finding.outcome in WAIVABLE for finding in covered):
         yield (
             f"{name} by {waiver.owner} is not needed: nothing that it covers would fail. Remove it"
         )
     else:
         yield from _announce_end(f"{name} by {waiver.owner}", waiver, day)
+
+
+def _find_missing_name(run: Run, waiver: Waiver) -> str:
+    """What a waiver names and the run does not have, and what it has; empty: nothing."""
+    families = {*run.case_table.column("family")}
+    models = {model.name for model in run.manifest.suite.models}
+    if waiver.family and not any(is_covered(family, [waiver.family]) for family in families):
+        return f"family {waiver.family!r}: it has {join_words(sorted(families))}"
+    if waiver.model and waiver.model not in models:
+        return f"model {waiver.model!r}: it has {join_words(sorted(models))}"
+    return ""
 
 
 def _list_picture_notes(

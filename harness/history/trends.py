@@ -40,6 +40,11 @@ LEAST_SIZE = 0.5
 just one margin is not always measured as one.
 """
 
+LEAST_EXACT = 0.1
+"""Margins: the least change between bit-equal nights, where the picture changed visibly. An aspect
+that moved less is not what changed.
+"""
+
 
 @dataclass(frozen=True)
 class _Stretch:
@@ -152,7 +157,7 @@ def _find_exact(stretch: _Stretch) -> e_divisive.Places:
     """Nights of a bit-equal stretch that are visibly another than the night before."""
     sizes = np.abs(np.diff(stretch.values))
     seen = np.nan_to_num(np.abs(np.diff(stretch.jods)))
-    visible = (sizes >= LEAST_SIZE) | ((sizes > 0) & (seen >= WORST_JOD))
+    visible = (sizes >= LEAST_SIZE) | ((sizes >= LEAST_EXACT) & (seen >= WORST_JOD))
     return tuple((int(place) + 1, 0.0) for place in np.flatnonzero(visible))
 
 

@@ -64,6 +64,21 @@ def test_a_waiver_that_is_not_needed_any_more_is_said() -> None:
     assert "is not needed" in verdict.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"family": "*"}, "no family '*': it has logo"),
+        ({"model": "na"}, "no model 'na': it has ns"),
+    ],
+)
+def test_a_waiver_of_what_the_run_does_not_have_is_said(waiver: Waiver, said: str) -> None:
+    """A wildcard, or a name that was typed wrong."""
+    run = run_of(measured(29.0), budgets=(BUDGET,))
+    verdict = judge_beside(run, None, waivers=(waiver,), today=DAY)
+    assert verdict.exit_code is ExitCode.REGRESSION
+    assert said in verdict.notes[0]
+
+
 def test_a_case_that_failed_is_nobodys_to_waive() -> None:
     """What was not measured stays unjudged."""
     run = run_of(measured(None, reason="refused: policy"), budgets=(BUDGET,))

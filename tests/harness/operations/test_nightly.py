@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from editproof.harness.commands.cli import app
 from editproof.harness.operations import nightly
 from editproof.harness.operations.history import open_store
 from editproof.harness.operations.nightly import FinishedNight, NightRequest, hold_night, run_night
 from editproof.harness.operations.run import RunRequest
 from editproof.harness.records import runs
 from editproof.harness.records.errors import UsageError
+from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.journal import Journal
 from editproof.harness.records.manifest import write_manifest
 from editproof.harness.records.runs import Run
@@ -134,3 +139,16 @@ def test_a_second_one_waits_and_says_so(project: Project) -> None:
     second.join(timeout=10)
     assert entered.is_set()
     assert lines == ["another `editproof nightly` works on the suite made: waiting for its end"]
+
+
+@pytest.mark.usefixtures("project", "suite")
+def test_a_quiet_night_speaks_only_if_it_does_not_pass() -> None:
+    """Cron mails what is printed."""
+    call = partial(CliRunner().invoke, app)
+    first = call(["nightly", "made.toml", "--quiet"])
+    assert first.exit_code == ExitCode.INCOMPLETE
+    assert "there is no baseline yet" in first.output
+    assert call(["baseline", "accept"]).exit_code == ExitCode.OK
+    shutil.rmtree("runs")
+    second = call(["nightly", "made.toml", "--quiet"])
+    assert (second.exit_code, second.output) == (ExitCode.OK, "")
