@@ -65,10 +65,10 @@ def test_a_waiver_that_is_not_needed_any_more_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("waiver", "said"),
     [
-        ({"family": "*"}, "no family '*': it has logo"),
-        ({"model": "na"}, "no model 'na': it has ns"),
+        (replace(WAIVER, family="*"), "no family '*': it has logo"),
+        (replace(WAIVER, model="na"), "no model 'na': it has ns"),
     ],
 )
 def test_a_waiver_of_what_the_run_does_not_have_is_said(waiver: Waiver, said: str) -> None:
