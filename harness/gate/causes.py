@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -179,18 +180,12 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
     """The finding that says what happened."""
     outcome = cause.outcome
     worse = outcome is not Outcome.IMPROVED
-    told = describe(_find_leading(cause, outcome), numbers, worse=worse)
+    told, gain, lost, won = _describe_sides(cause, numbers)
     lead = told.scored
     aspects = rank_aspects(lead.lost if worse else lead.won)
     order = [lead, *(one for one in cause.scored if one is not lead)]
     columns = dict.fromkeys(column for one in order for column in one.columns)
     cases = [run.manifest.cases[column] for column in columns]
-    lost, won = _choose_aspects(cause.lost, cause.won)
-    if worse and told.row >= 0 and (named := ASPECTS[numbers.aspects[told.row]]) not in lost:
-        lost, won = (*lost, named), tuple(one for one in won if one != named)
-    gain = ""
-    if outcome is Outcome.TRADED and won:
-        gain = describe(_find_leading(cause, Outcome.IMPROVED), numbers, worse=False).words
     finding = Finding(
         rule="picture",
         outcome=outcome,
@@ -211,6 +206,34 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
         fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
     )
     return replace(finding, text=_write_sentence(run, finding))
+
+
+class _Sides(NamedTuple):
+    """What a cause looks like, what is won by a trade, and the aspects that were lost and won."""
+
+    told: Description
+    gain: str
+    lost: tuple[Aspect, ...]
+    won: tuple[Aspect, ...]
+
+
+def _describe_sides(cause: Cause, numbers: Numbers) -> _Sides:
+    """A loss is told by an aspect that was lost as a whole, and a gain by one that was won. The
+    aspect that is told of counts as lost, however little it lost.
+    """
+    outcome = cause.outcome
+    worse = outcome is not Outcome.IMPROVED
+    lost, won = _choose_aspects(cause.lost, cause.won)
+    traded = outcome is Outcome.TRADED
+    leading = _find_leading(cause, outcome)
+    told = describe(leading, numbers, worse=worse, apart=won if traded else ())
+    if worse and told.row >= 0 and (named := ASPECTS[numbers.aspects[told.row]]) not in lost:
+        lost = (*lost, named)
+    gain = ""
+    if traded and won:
+        gaining = _find_leading(cause, Outcome.IMPROVED)
+        gain = describe(gaining, numbers, worse=False, apart=lost).words
+    return _Sides(told, gain, lost, won)
 
 
 def _find_leading(cause: Cause, outcome: Outcome) -> list[Scored]:

@@ -75,17 +75,25 @@ class Description(NamedTuple):
     """The rule whose number shows it best; below 0: none does."""
 
 
-def describe(scored: Sequence[Scored], numbers: Numbers, *, worse: bool) -> Description:
+def describe(
+    scored: Sequence[Scored], numbers: Numbers, *, worse: bool, apart: Sequence[Aspect] = ()
+) -> Description:
     """What a change looks like; `scored` are its cases, the one to look at first. Only what got
-    worse is told of a loss, and only what got better of a gain.
+    worse is told of a loss, and only what got better of a gain. `apart`: aspects that as a whole
+    went the other way, and are not named.
     """
-    rows = {key: row for row, key in enumerate(numbers.keys)}
+    rows = {
+        key: row
+        for row, key in enumerate(numbers.keys)
+        if ASPECTS[numbers.aspects[row]] not in apart
+    }
     told = [told for sign in SIGNS if (told := _tell(sign, scored, rows, worse=worse))]
     if told:
         return max(told, key=lambda one: one[0])[1]
     lead = scored[0]
     subject, _ = place_of(lead.difference)
-    points = lead.lost if worse else lead.won
+    named = np.array([aspect not in apart for aspect in ASPECTS])
+    points = np.where(named, lead.lost if worse else lead.won, 0.0)
     if not points.any():
         return Description(
             _by_parts(subject, lead.difference) or f"{subject} looks different", lead, -1
