@@ -158,7 +158,8 @@ def draw_forest(effects: Sequence[Effect], label: str, *, names: Sequence[str]) 
         or 1.0
     )
     axes.set_xlim(-1.08 * reach, 1.08 * reach)
-    axes.set_xlabel(f"← better      {label}      worse →")
+    axes.locator_params(axis="x", nbins=6, prune="both")  # a number at the edge would be cut
+    axes.set_xlabel(f"← better · {label} · worse →")
     add_legend(figure, axes)
     return figure
 
