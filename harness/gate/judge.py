@@ -47,7 +47,7 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.canaries import list_canary_notes, list_changed_services
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.not_applicable import list_fit_notes, list_resize_notes
-from editproof.harness.records.pairing import Pairing, pair
+from editproof.harness.records.pairing import Pairing, find_reseeded, pair
 from editproof.harness.records.runs import Run
 from editproof.harness.records.suites import FAIL_ON, Waiver
 from editproof.harness.records.verdicts import (
@@ -255,7 +255,8 @@ def _score_scenes(
         ours=list(dict.fromkeys(ours)),
         theirs=list(dict.fromkeys(theirs)),
     )
-    moved, unproved = seeds.judge(run, seeded, looks, read, noise)
+    reseeded = find_reseeded(run, baseline.run, pairing)
+    moved, unproved = seeds.judge(run, seeded, looks, read, noise, reseeded)
     return [*judge_pairs(run, pairs, looks, read, noise), *moved], unproved, read
 
 

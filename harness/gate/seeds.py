@@ -19,7 +19,8 @@ visibly then is changed, and a large loss is one that can't be proved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 
@@ -83,6 +84,9 @@ LEAST = 1.0
 by. Metrics have heavy tails: statistics alone take one clean picture in forty for another one, and
 three accepted seeds that happen to agree."""
 
+FEW_SCENES = 3
+"""Of a model that only drew on other seeds, a family of fewer scenes proves nothing."""
+
 EVERY_ASPECT: Flags = np.ones(len(ASPECTS), bool)
 NOTHING: Values = np.zeros(len(ASPECTS))
 
@@ -124,10 +128,16 @@ class Tested:
 
 
 def judge(
-    run: Run, scenes: Sequence[Scene], looks: Looks, numbers: Numbers, noise: NoiseFloor
+    run: Run,
+    scenes: Sequence[Scene],
+    looks: Looks,
+    numbers: Numbers,
+    noise: NoiseFloor,
+    reseeded: Collection[str] = (),
 ) -> tuple[list[Scored], list[Unproved]]:
     """Scenes and pictures that moved visibly and by more than chance explains; and large losses
-    that it may explain.
+    that it may explain. `reseeded`: models of which nothing but the seeds is another. Of these a
+    single scene proves nothing: it may give one of two pictures, by the seed.
     """
     margins = Margins(run, numbers.keys, noise)
     samples = draw_samples(scenes, numbers, margins)
@@ -141,7 +151,9 @@ def judge(
     ]
     tested = test(scores, groups)
     models = [(model, turn) for _, model, turn in groups]
-    steps = prove_steps([one.scene for one in samples], models, looks)
+    steps = prove_steps([one.scene for one in samples], models, looks, reseeded)
+    sizes = Counter(groups)
+    together = [sizes[group] >= FEW_SCENES for group in groups]
     moved: list[Scored] = []
     unproved: list[Unproved] = []
     for place, sample in enumerate(samples):
@@ -151,12 +163,17 @@ def judge(
             continue
         if not tested.freedom[place].any():
             seen = _score_sample(sample, numbers, looks, EVERY_ASPECT, sample.scene.ours, None)
-            if _is_large(seen, sample, looks):
+            if _is_large(seen, sample, looks) and sample.scene.model not in reseeded:
                 unproved.append(Unproved(seen, is_noise_known=False))
             elif seen.moved.any() or looks.of(sample.scene.ours, "visible"):
                 moved.append(replace(seen, lost=NOTHING, won=NOTHING))
             continue
         step = steps.get(sample.scene.subject)
+        if sample.scene.model in reseeded:
+            of_family = _is_of_family(tested, place) & together[place]
+            if of_family.any() or step is not None:
+                moved.append(_score_moved(sample, numbers, looks, tested, place, of_family, step))
+            continue
         found = [
             one for one in _find_moved(sample, numbers, looks, tested, place, step) if one.judged
         ]
@@ -315,14 +332,9 @@ def _find_moved(
     """The scene where it, or its family, moved by more than chance explains; else those of its
     pictures that did. `step`: of the scene, in JOD, where that is more than chance.
     """
-    of_family = (tested.family[place] <= ALARM) & (
-        np.sign(tested.change[place]) == np.sign(tested.family_change[place])
-    )
-    significant = of_family | (tested.scene[place] <= SCENE_ALARM)
+    significant = _is_of_family(tested, place) | (tested.scene[place] <= SCENE_ALARM)
     if significant.any() or step is not None:
-        known = np.fmin(tested.family[place], tested.scene[place])[significant]
-        p = float(known.min()) if known.size else STEP_ALARM
-        yield _score_sample(sample, numbers, looks, significant, sample.scene.ours, p, step)
+        yield _score_moved(sample, numbers, looks, tested, place, significant, step)
         return
     for index, column in enumerate(sample.scene.ours):
         alone = tested.pictures[place][:, index] <= PICTURE_ALARM
@@ -335,6 +347,28 @@ def _find_moved(
                 (column,),
                 float(tested.pictures[place][alone, index].min()),
             )
+
+
+def _is_of_family(tested: Tested, place: int) -> Flags:
+    """The aspects in which the scene's family moved, and the scene with it."""
+    moved = tested.family[place] <= ALARM
+    same_way = np.sign(tested.change[place]) == np.sign(tested.family_change[place])
+    return np.asarray(moved & same_way, bool)
+
+
+def _score_moved(
+    sample: Sample,
+    numbers: Numbers,
+    looks: Looks,
+    tested: Tested,
+    place: int,
+    aspects: Flags,
+    step: float | None,
+) -> Scored:
+    """All pictures of a scene, in the aspects that moved."""
+    known = np.fmin(tested.family[place], tested.scene[place])[aspects]
+    p = float(known.min()) if known.size else STEP_ALARM
+    return _score_sample(sample, numbers, looks, aspects, sample.scene.ours, p, step)
 
 
 def _is_small(scene: Scene, looks: Looks, column: int) -> bool:

@@ -9,13 +9,14 @@ scene. The variances of all scenes are drawn towards their common one, as in `se
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
 
 from editproof.harness.gate.looks import Looks
 from editproof.harness.gate.scoring import STEP_JOD
 from editproof.harness.gate.statistics import (
+    Flags,
     Values,
     shrink_variances,
     two_sided_probability,
@@ -30,10 +31,14 @@ LARGE_JOD = 0.5
 
 
 def prove_steps(
-    scenes: Sequence[Scene], groups: Sequence[Hashable], looks: Looks
+    scenes: Sequence[Scene],
+    groups: Sequence[Hashable],
+    looks: Looks,
+    reseeded: Collection[str] = (),
 ) -> dict[Subject, float]:
     """Mean step of each scene where it is more than chance, in JOD; above 0: further away.
-    `groups`: which scenes are averaged together.
+    `groups`: which scenes are averaged together. `reseeded`: models of which a single scene proves
+    nothing, so the one that moved most does not count.
     """
     known = [
         (scene, group, steps)
@@ -45,19 +50,29 @@ def prove_steps(
     samples = [steps for *_, steps in known]
     means, squares, freedom, drawn = _measure_noise(samples)
     alone = two_sided_probability(means, np.sqrt(squares), drawn) * len(known)
-    told = (alone <= ALARM) & (np.abs(means) >= LARGE_JOD)
+    may_stand_alone = np.array([scene.model not in reseeded for scene, *_ in known])
+    told = (alone <= ALARM) & (np.abs(means) >= LARGE_JOD) & may_stand_alone
     labels = [group for _, group, _ in known]
     for label in dict.fromkeys(labels):
         at = np.array([one == label for one in labels])
-        p = _test_together(means[at], squares[at], freedom[at])
+        counted = at if may_stand_alone[at].all() else _leave_out_most(at, means)
+        if not counted.any():
+            continue
+        p = _test_together(means[counted], squares[counted], freedom[counted])
         if p * len(set(labels)) <= ALARM:
-            way = np.sign(means[at].sum())
+            way = np.sign(means[counted].sum())
             told |= at & (np.sign(means) == way) & (np.abs(means) >= STEP_JOD)
     return {
         scene.subject: float(mean)
         for (scene, *_), mean, is_told in zip(known, means, told, strict=True)
         if is_told
     }
+
+
+def _leave_out_most(at: Flags, means: Values) -> Flags:
+    """The same scenes without the one that moved most."""
+    most = np.where(at, np.abs(means), -1).argmax()
+    return np.asarray(at & (np.arange(len(means)) != most), bool)
 
 
 def measure_chance(samples: Sequence[Values]) -> float:

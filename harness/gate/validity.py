@@ -16,7 +16,7 @@ from editproof.harness.records.cases import Case
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.number_grid import NumberKey
-from editproof.harness.records.pairing import Pairing
+from editproof.harness.records.pairing import Pairing, find_reseeded
 from editproof.harness.records.runs import Run
 from editproof.harness.records.wording import count_noun, generalise_reason, name_case, name_few
 
@@ -194,10 +194,12 @@ def list_notes(run: Run, baseline: Baseline, pairing: Pairing, looks: Looks) -> 
             f"editproof 0.1 wrote {' and '.join(map(str, old))}, without checksums: damage in these"
             " files would not be noticed"
         )
+    reseeded = find_reseeded(run, baseline.run, pairing)
     for model in pairing.other_seeds:
+        alone = ". Nothing else changed, so a single scene that differs counts as chance"
         yield (
             f"{model} ran on other seeds than the accepted ones: scenes are compared as a whole,"
-            " not seed by seed"
+            f" not seed by seed{alone if model in reseeded else ''}"
         )
     if pairing.unused:
         listed = name_few(_name_ids(baseline.run, pairing.unused))

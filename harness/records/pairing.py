@@ -22,7 +22,8 @@ from editproof.harness.records.baseline import Baseline
 from editproof.harness.records.case_table import Columns
 from editproof.harness.records.cases import Case
 from editproof.harness.records.endings import CaseEnding
-from editproof.harness.records.manifest import Manifest
+from editproof.harness.records.manifest import Manifest, PipelineInfo
+from editproof.harness.records.manifest_differences import manifest_differences
 from editproof.harness.records.runs import Run
 
 Mode = Literal["pairs", "seeds"]
@@ -395,6 +396,27 @@ def _on_other_seeds(run: Run, baseline: Run, scenes: Iterable[Scene]) -> Iterabl
             ]
             if not seeds[0] & seeds[1]:
                 yield model
+
+
+def find_reseeded(run: Run, baseline: Run, pairing: Pairing) -> frozenset[str]:
+    """Models of which nothing but the seeds is another: their code, libraries and machine are the
+    baseline's. Of a service nobody knows, nor of a pipeline without a fingerprint.
+    """
+    if any(manifest_differences(baseline.manifest, run.manifest, "machine", "versions")):
+        return frozenset()
+    sides = run.manifest.pipelines, baseline.manifest.pipelines
+    return frozenset(
+        model
+        for model in pairing.other_seeds
+        if sides[0][model].fingerprint
+        and not sides[0][model].capabilities.remote
+        and _identify(sides[0][model]) == _identify(sides[1][model])
+    )
+
+
+def _identify(pipeline: PipelineInfo) -> tuple[str, str]:
+    """What makes its pictures."""
+    return pipeline.fingerprint, pipeline.source
 
 
 def _case_id(run: Run, column: int) -> str:

@@ -8,12 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from editproof.harness.serving.settings import Limits
-from tests.harness.serving.conftest import Server, Start, hash_of, server, start  # noqa: F401 - fixtures
+from tests.harness.serving.conftest import (  # noqa: F401 - fixtures
+    Server,
+    Start,
+    hash_of,
+    http,
+    server,
+    start,
+)
 from tests.harness.serving.test_bulk import SEARCH, SMOOTH, ask
-from tests.harness.serving.test_robustness import HTTP, serve_in_process
+from tests.harness.serving.test_robustness import serve_in_process
 
 JSON = {"Content-Type": "application/json"}
 HALF = "\ud800"
@@ -97,7 +105,7 @@ def test_pictures_may_be_removed_in_the_middle(server: Server) -> None:  # noqa:
 
 
 @pytest.mark.slow
-def test_a_bulk_outlives_kills(tmp_path: Path) -> None:
+def test_a_bulk_outlives_kills(tmp_path: Path, http: httpx2.Client) -> None:  # noqa: F811
     """Sent again with its key, it is the same bulk, and each picture is edited once."""
     folder = tmp_path / "state"
     folder.mkdir()
@@ -106,23 +114,23 @@ def test_a_bulk_outlives_kills(tmp_path: Path) -> None:
         with serve_in_process(folder) as (url, process):
             images = [hash_of(picture) for picture in SMOOTH]
             for image, picture in zip(images, SMOOTH, strict=True):
-                HTTP.put(f"{url}/v1/pictures/{image}", content=picture, timeout=60)
+                http.put(f"{url}/v1/pictures/{image}", content=picture, timeout=60)
             question = {"images": images, "classes": ["colour"], "settings": SEARCH}
             key = {"Idempotency-Key": "one"}
-            answer = HTTP.post(f"{url}/v1/bulk", json=question, headers=key, timeout=60)
+            answer = http.post(f"{url}/v1/bulk", json=question, headers=key, timeout=60)
             ids.add(answer.json()["id"])
             if kill < 2:
                 process.kill()
                 continue
-            bulk = _await_bulk(f"{url}/v1/bulk/{answer.json()['id']}")
+            bulk = _await_bulk(http, f"{url}/v1/bulk/{answer.json()['id']}")
     assert len(ids) == 1
     assert [item["state"] for item in bulk["items"]] == ["done"] * 3
     assert len({item["edit"] for item in bulk["items"]}) == 3
 
 
-def _await_bulk(url: str) -> Any:
+def _await_bulk(client: httpx2.Client, url: str) -> Any:
     for _ in range(600):
-        bulk = HTTP.get(url, timeout=60).json()
+        bulk = client.get(url, timeout=60).json()
         if bulk["is_over"]:
             return bulk
         time.sleep(0.1)

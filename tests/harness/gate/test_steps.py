@@ -5,6 +5,7 @@ hand.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +59,11 @@ def test_steps_by_chance_are_seldom_called_more() -> None:
     assert np.mean([measure_chance(list(run)) < 0.01 for run in noise]) <= 0.01
 
 
-def judge_steps(folder: Path, towards: Values, partners: int = 3) -> Verdict:
+def judge_steps(
+    folder: Path, towards: Values, partners: int = 3, codes: tuple[str, str] = ("", "")
+) -> Verdict:
     """A stochastic model on other seeds, whose numbers stay, and whose pictures lie so many JOD
-    nearer to the right answer than the accepted ones.
+    nearer to the right answer than the accepted ones. `codes`: fingerprints, the run's first.
     """
     numbers = np.random.default_rng(11).normal(10, 0.4, (2, 4, 3))
     for scene in SCENES:
@@ -81,7 +84,12 @@ def judge_steps(folder: Path, towards: Values, partners: int = 3) -> Verdict:
             for scene in SCENES
             for seed in seeds
         ]
-        return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
+        made = run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
+        known = {
+            name: replace(one, fingerprint=codes[1 - side])
+            for name, one in made.manifest.pipelines.items()
+        }
+        return replace(made, manifest=replace(made.manifest, pipelines=known))
 
     return judge_beside(run(1, SEEDS, folder), run(0, range(partners), Path("made")))
 
@@ -122,3 +130,29 @@ def test_pictures_beside_one_accepted_picture_prove_nothing(tmp_path: Path) -> N
     """It may itself lie far from the right answer, or near it, by chance."""
     verdict = judge_steps(tmp_path, np.full((4, 3), 1.5) + SPREAD, partners=1)
     assert verdict.outcome is not Outcome.IMPROVED
+
+
+@pytest.mark.parametrize(
+    ("codes", "outcome"),
+    [
+        (("one", "one"), Outcome.UNCHANGED),
+        (("two", "one"), Outcome.REGRESSED),
+        (("", ""), Outcome.REGRESSED),
+    ],
+)
+def test_where_only_the_seeds_changed_a_single_scene_is_chance(
+    tmp_path: Path, codes: tuple[str, str], outcome: Outcome
+) -> None:
+    """By the fingerprint: that scene gives one of two pictures, by the seed. A note says so."""
+    towards = SPREAD.copy()
+    towards[1] = -2 + SPREAD[1] / 100
+    verdict = judge_steps(tmp_path, towards, codes=codes)
+    assert verdict.outcome is outcome
+    said = any("a single scene that differs counts as chance" in note for note in verdict.notes)
+    assert said == (outcome is Outcome.UNCHANGED)
+
+
+def test_where_only_the_seeds_changed_all_scenes_together_still_tell(tmp_path: Path) -> None:
+    """What a fingerprint does not cover changed, such as the weights."""
+    verdict = judge_steps(tmp_path, -3 + SPREAD, codes=("one", "one"))
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.REGRESSED, ExitCode.REGRESSION)

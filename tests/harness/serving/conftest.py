@@ -127,3 +127,12 @@ def wait_until_ready(url: str) -> None:
                     return
             time.sleep(0.1)
     pytest.fail("the server did not become ready")
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[httpx2.Client]:
+    """For servers in processes of their own. One for all tests of a module, since each client loads
+    the system's certificates, which takes longer than an edit.
+    """
+    with httpx2.Client() as client:
+        yield client

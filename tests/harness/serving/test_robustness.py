@@ -40,13 +40,6 @@ GRAINY: dict[str, Param] = {"harmonise.grain": True, "harmonise.colour": "none"}
 """Another picture for each seed."""
 
 
-@pytest.fixture(scope="module")
-def http() -> Iterator[httpx2.Client]:
-    """One for all: each loads the system's certificates, which takes longer than an edit."""
-    with httpx2.Client() as client:
-        yield client
-
-
 def test_many_at_once_each_get_their_own(running: str, http: httpx2.Client) -> None:
     """Whoever is told to come back does so; every answer is that of a direct call."""
     images = [draw_image(seed=seed) for seed in range(100, 112)]
