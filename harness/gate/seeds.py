@@ -5,9 +5,10 @@ side is deterministic. Each picture gets one score an aspect: the mean of its nu
 about the accepted mean. Scores are compared with Student's t, three ways, so that an average hides
 no dead scene and a scene no dead picture:
 
-*family*: the mean change over its scenes; each with its own noise (Welch 1947,
-doi:10.1093/biomet/34.1-2.28) *scene*: its own pictures before and after *picture*: one new picture
-beside the accepted ones of its scene
+*family*: the mean change over its scenes, each with its own noise (Welch 1947,
+doi:10.1093/biomet/34.1-2.28); *scene*: its own pictures before and after; *picture*: one new
+picture beside the accepted ones of its scene. What lies nearer to the right answer, or further
+away, is tested as well (`steps.py`).
 
 Three seeds say little of a scene's noise. So the variances of all scenes are estimated together,
 each drawn towards their common one as far as they agree (Smyth 2004, doi:10.2202/1544-6115.1027).
@@ -22,7 +23,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 import numpy as np
 
@@ -32,9 +32,9 @@ from editproof.harness.gate.numbers import Margins, Numbers
 from editproof.harness.gate.samples import (
     Sample,
     draw_samples,
-    group_places,
     mean_pictures,
 )
+from editproof.harness.gate.score_comparison import Tested, compare_scores
 from editproof.harness.gate.scoring import (
     Scored,
     by_aspect,
@@ -43,15 +43,10 @@ from editproof.harness.gate.scoring import (
     is_answered,
 )
 from editproof.harness.gate.statistics import (
-    MOST_FREEDOM,
     MOST_SEEDS,
-    TRUST,
     Flags,
     Values,
-    correct_by_holm,
     quantile,
-    shrink_variances,
-    two_sided_probability,
 )
 from editproof.harness.gate.steps import ALARM as STEP_ALARM
 from editproof.harness.gate.steps import LARGE_JOD, prove_steps
@@ -59,9 +54,6 @@ from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.pairing import Scene
 from editproof.harness.records.runs import Run
 from editproof.harness.records.vocabulary import ASPECTS
-
-Group = tuple[object, ...]
-"""Family and model, and the turn."""
 
 ALARM = 0.0003
 """Chance of one false alarm or more among all families and aspects of a run, if scores were normal.
@@ -79,21 +71,11 @@ It is large where the pictures lie LARGE_JOD further from the right answer than 
 and differ from them by this much more than seeds do. Chance explains it less often than LARGE_P.
 """
 
-LEAST = 1.0
-"""Margins, on the mean of an aspect's numbers, that a family's scene or a picture must have moved
-by. Metrics have heavy tails: statistics alone take one clean picture in forty for another one, and
-three accepted seeds that happen to agree."""
-
 FEW_SCENES = 3
 """Of a model that only drew on other seeds, a family of fewer scenes proves nothing."""
 
 EVERY_ASPECT: Flags = np.ones(len(ASPECTS), bool)
 NOTHING: Values = np.zeros(len(ASPECTS))
-
-MANY = 500
-"""From so many scenes on, a picture's noise is drawn towards the common one of all scenes, its own
-included.
-"""
 
 
 @dataclass(frozen=True)
@@ -105,26 +87,6 @@ class Unproved:
     """How many seeds a scene would tell; None: more seeds would not, or can't be had."""
     is_noise_known: bool = True
     """Whether any scene has several pictures on one side."""
-
-
-@dataclass(frozen=True)
-class Tested:
-    """How likely each change is by chance, corrected for how many there are: scenes × aspects."""
-
-    change: Values
-    """Of the mean score; above 0: worse."""
-    family: Values
-    scene: Values
-    pictures: tuple[Values, ...]
-    """For each scene: aspects × pictures."""
-    raw_family: Values
-    """Not corrected."""
-    family_change: Values
-    """Sum of the changes of the scene's family."""
-    error: Values
-    """Standard error of a scene's change."""
-    freedom: Values
-    """Degrees of freedom of that error; 0: no scene has several pictures on one side."""
 
 
 def judge(
@@ -149,7 +111,7 @@ def judge(
         (one.scene.family, one.scene.model, run.manifest.cases[one.scene.ours[0]].turn)
         for one in samples
     ]
-    tested = test(scores, groups)
+    tested = compare_scores(scores, groups)
     models = [(model, turn) for _, model, turn in groups]
     steps = prove_steps([one.scene for one in samples], models, looks, reseeded)
     sizes = Counter(groups)
@@ -181,149 +143,6 @@ def judge(
         if not found and (large := _find_unproved(sample, numbers, looks, tested, place)):
             unproved.append(large)
     return moved, unproved
-
-
-def test(scores: Sequence[tuple[Values, Values]], groups: Sequence[Group]) -> Tested:
-    """Compare new scores with old ones, aspects × pictures of each scene; `groups`: which scenes
-    are averaged together.
-    """
-    count = np.array([(new.shape[1], old.shape[1]) for new, old in scores], np.float64)
-    freedom = np.maximum(count.sum(axis=1) - 2, 0)
-    alike = [
-        (
-            places,
-            np.stack([scores[place][0] for place in places]),
-            np.stack([scores[place][1] for place in places]),
-        )
-        for places in group_places((new.shape[1], old.shape[1]) for new, old in scores)
-    ]
-    change, squares = np.empty((2, len(scores), len(scores[0][0])))
-    for places, new, old in alike:
-        change[places] = new.mean(axis=-1) - old.mean(axis=-1)
-        squares[places] = _sum_squares(new) + _sum_squares(old)
-    own = squares / np.maximum(freedom, 1)[:, None]
-    variance, free = shrink_variances(own, freedom)
-    error = np.sqrt(variance * (1 / count[:, :1] + 1 / count[:, 1:]))
-    scene = two_sided_probability(change, error, free)
-    others = np.count_nonzero(freedom) - (freedom > 0)
-    common = [np.stack(parts) for parts in zip(*_list_common(own, freedom), strict=True)]
-    pictures = [np.empty(0)] * len(scores)
-    for places, new, old in alike:
-        of_others = common[0][places], common[1][places], others[places]
-        tested = _test_pictures(new, old, freedom[places[0]], *of_others)
-        for place, p in zip(places, tested, strict=True):
-            pictures[place] = p
-    told = (
-        freedom[:, None] > 0
-    )  # one picture on each side says nothing of noise, and none is not that it is 0
-    spread = np.sqrt(np.fmax(own, variance) * (1 / count[:, :1] + 1 / count[:, 1:]))
-    raw = _group_families(
-        np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups
-    )
-    keys = list(dict.fromkeys(groups))
-    corrected = correct_by_holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(
-        len(keys), -1
-    )
-    ends = np.cumsum([one.size for one in pictures])[:-1]
-    each = np.split(correct_by_holm(np.concatenate([one.ravel() for one in pictures])), ends)
-    far_enough = np.abs(change) >= LEAST
-    moved = [np.abs(new - old.mean(axis=1, keepdims=True)) >= LEAST for new, old in scores]
-    return Tested(
-        change,
-        np.where(far_enough, np.stack([corrected[keys.index(group)] for group in groups]), 1.0),
-        np.where(far_enough, correct_by_holm(scene.ravel()).reshape(scene.shape), 1.0),
-        tuple(
-            np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)
-        ),
-        raw,
-        _sum_family_changes(change, raw),
-        error,
-        free,
-    )
-
-
-def _sum_squares(scores: Values) -> Values:
-    """Over pictures, the last axis, about their mean."""
-    about = scores.mean(axis=-1, keepdims=True)
-    return np.asarray(((scores - about) ** 2).sum(axis=-1), np.float64)
-
-
-def _list_common(own: Values, freedom: Values) -> Iterator[tuple[Values, Values]]:
-    """For each scene the common variance of the others by aspect, and its degrees of freedom: a
-    dead picture would hide in the spread that it makes itself. Of MANY scenes one counts so little
-    that all have that of all.
-    """
-    if len(freedom) < MANY:
-        for at in range(len(freedom)):
-            others = np.where(np.arange(len(freedom)) == at, 0.0, freedom)
-            drawn, free = shrink_variances(own, others)
-            yield drawn[at], free[at]
-        return
-    drawn, free = shrink_variances(np.vstack([own, own[:1]]), np.append(freedom, 0.0))
-    yield from repeat((drawn[-1], free[-1]), len(freedom))
-
-
-def _test_pictures(
-    new: Values, old: Values, freedom: float, common: Values, prior: Values, others: Values
-) -> Values:
-    """How likely each new picture is by chance: scenes × aspects × pictures, of scenes with as many
-    pictures. Its noise is that of all the scene's other pictures, drawn towards the common one of
-    so many other scenes, which has `prior` degrees of freedom.
-    """
-    left = freedom - 1
-    if left < 0:
-        return np.full(new.shape, np.nan)
-    about = new.mean(axis=-1, keepdims=True)
-    count = new.shape[-1]
-    rest = _sum_squares(new)[..., None] - np.square(new - about) * count / max(
-        count - 1, 1
-    )  # without the picture itself
-    squares = (
-        np.maximum(rest if count > 1 else np.zeros_like(new), 0.0) + _sum_squares(old)[..., None]
-    )
-    # few scenes tell little of how alike they are: of clean runs whose scenes differ in noise, 1 of
-    # 3 would raise an alarm
-    weight = np.minimum(np.where(prior > 0, prior, 0.0), TRUST * others[:, None])[..., None]
-    free = weight + left
-    variance = (weight * np.nan_to_num(common)[..., None] + squares) / np.maximum(free, 1e-9)
-    error = np.sqrt(variance * (1 + 1 / old.shape[-1]))
-    return two_sided_probability(
-        new - old.mean(axis=-1, keepdims=True), error, np.broadcast_to(free, new.shape)
-    )
-
-
-def _group_families(
-    change: Values, error: Values, freedom: Values, groups: Sequence[Group]
-) -> Values:
-    """How likely each family's mean change is by chance, at each of its scenes; not corrected.
-    `error`: each scene's own, or the one drawn towards all scenes' where that is larger. Of three
-    seeds that agree by chance the own one is too small; of the noisiest scene, which decides, the
-    other is.
-    """
-    found = np.full(change.shape, np.nan)
-    for group in dict.fromkeys(groups):
-        at = np.array([other == group for other in groups])
-        squares = np.square(error[at])
-        scenes = (~np.isnan(change[at])).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total = np.nansum(squares, axis=0)
-            free = total**2 / np.nansum(squares**2 / freedom[at][:, None], axis=0)
-            mean, wide = np.nansum(change[at], axis=0) / scenes, np.sqrt(total) / scenes
-            free = np.where(total > 0, free, MOST_FREEDOM)
-        found[at] = two_sided_probability(
-            mean, np.where(scenes > 0, wide, np.nan), np.nan_to_num(free, nan=0.0)
-        )
-    return found
-
-
-def _sum_family_changes(change: Values, raw_family: Values) -> Values:
-    """For each scene the sum of the changes of its family: of the scenes with the same p."""
-    sums: dict[bytes, Values] = {}
-    for p in raw_family:
-        if p.tobytes() not in sums:
-            same = (raw_family == p) | np.isnan(raw_family)
-            sums[p.tobytes()] = np.where(same, np.nan_to_num(change), 0.0).sum(axis=0)
-    return np.stack([sums[p.tobytes()] for p in raw_family])
 
 
 def _find_moved(

@@ -13,8 +13,8 @@ import pytest
 from scipy.special import digamma, polygamma
 from scipy.stats import ttest_ind
 
-from editproof.harness.gate.seeds import MANY, SCENE_ALARM, count_seeds_needed
-from editproof.harness.gate.seeds import test as compare_scores
+from editproof.harness.gate.score_comparison import MANY, compare_scores
+from editproof.harness.gate.seeds import SCENE_ALARM, count_seeds_needed
 from editproof.harness.gate.statistics import TRUST, _inverse_trigamma, shrink_variances
 from editproof.harness.metrics.core.visibility import Difference, Step
 from editproof.harness.records.exit_codes import ExitCode
