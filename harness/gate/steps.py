@@ -92,9 +92,13 @@ def _measure_noise(samples: Sequence[Values]) -> tuple[Values, Values, Values, V
 
 
 def _test_together(means: Values, squares: Values, freedom: Values) -> float:
-    """Welch's test of the sum of the means, with Satterthwaite's degrees of freedom."""
+    """Welch's test of the sum of the means, with Satterthwaite's degrees of freedom. Without any
+    spread a change is certain.
+    """
     total = squares.sum()
-    free = total**2 / max(float((squares**2 / freedom).sum()), 1e-300)
+    if not total:
+        return 0.0 if means.sum() else 1.0
+    free = total**2 / (squares**2 / freedom).sum()
     return float(two_sided_probability(means.sum(), np.sqrt(total), free))
 
 

@@ -52,6 +52,12 @@ def test_of_scenes_with_unlike_noise_it_is_welchs() -> None:
     assert measure_chance(samples) == pytest.approx(2 * t.sf(abs(change), freedom))
 
 
+def test_without_any_spread_a_change_is_certain() -> None:
+    """And no change is none."""
+    assert measure_chance([np.full(3, 0.4), np.zeros(2)]) == 0.0
+    assert measure_chance([np.zeros(3)]) == 1.0
+
+
 def test_steps_by_chance_are_seldom_called_more() -> None:
     """In 2,000 runs of 4 scenes on 3 seeds, of unlike noise, p is below 1 % in 1 % or fewer."""
     rng = np.random.default_rng(8)
