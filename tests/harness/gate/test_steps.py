@@ -54,7 +54,7 @@ def test_of_scenes_with_unlike_noise_it_is_welchs() -> None:
 
 def test_without_any_spread_a_change_is_certain() -> None:
     """And no change is none."""
-    assert measure_chance([np.full(3, 0.4), np.zeros(2)]) == 0.0
+    assert measure_chance([np.full(3, 0.5), np.zeros(2)]) == 0.0
     assert measure_chance([np.zeros(3)]) == 1.0
 
 
