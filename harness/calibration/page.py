@@ -62,7 +62,9 @@ def write_page(
 
 
 def _summarise(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
-    """The four main numbers."""
+    """The four main numbers, and two of them by what the changes do."""
+    mended = select_outcomes(select_direction(outcomes, "towards"), "repair")
+    harmful = select_outcomes(select_direction(outcomes, "away"), "fault")
     yield "# Calibration: how often the gate is wrong\n"
     yield "| runs | failed builds | rate | 95 % interval |"
     yield "|---|---:|---:|---:|"
@@ -70,14 +72,17 @@ def _summarise(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         ("clean reruns", sum_rates(false_alarms(outcomes).values())),
         ("harmless changes that nobody can see", harmless_failure_rate(outcomes, visible=False)),
         ("repairs", repair_failure_rate(outcomes)),
+        ("… of these, visible ones that lead towards the right answer", failure_rate(mended)),
         ("faults that somebody can see, at nominal strength", catch_rate(outcomes, 1.0)),
+        ("… of these, those that lead away from the right answer", catch_rate(harmful, 1.0)),
     )
     for what, rate in rows:
         yield f"| {what} | {rate} | {_format_percentage(rate)} | {_format_interval(rate)} |"
     yield ""
     yield (
-        "The first three kinds should pass.\n"
-        "The last should fail, with exit code 1, or 3 if the run cannot be judged.\n"
+        "Clean reruns, harmless changes and repairs should pass.\n"
+        "Faults should fail, with exit code 1, or 3 if the run cannot be judged.\n"
+        "Some faults bring a picture nearer to the right answer, as the next table says.\n"
         "Intervals are exact (Clopper and Pearson 1934).\n"
         "ColorVideoVDP decides for every picture whether a change is visible.\n"
         "Runs that also switch the model are counted separately.\n"
