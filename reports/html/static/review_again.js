@@ -95,18 +95,25 @@
 
   // ---- Edits ----
 
-  async function start(small) {
+  // One after the other, so that edits stand in the order in which they were asked for.
+  let sending = Promise.resolve();
+  function start(small) {
     if (!again.asked) return;
     const settings = changedSettings();
     const seed = node("b-seed").valueAsNumber;
-    if (!settings || !Number.isInteger(seed)) return settings && say("The seed must be a whole number.");
+    if (!settings) return;
+    if (!Number.isInteger(seed)) { say("The seed must be a whole number."); return; }
     const question = { case: brush.number, prompt: node("b-prompt").value, seed, settings, small, mask: brush.drawn ? brush.encode() : "" };
+    sending = sending.then(() => send(question));
+  }
+
+  async function send(question) {
     try {
       const made = await desk.ask("/api/reruns", question);
       again.runs.push(made);
       again.chosen = made.id;
       say("");
-    } catch (error) { return say(error.message); }
+    } catch (error) { say(error.message); return; }
     showRuns();
     node("b-results").scrollIntoView({ block: "nearest" });
     poll();
