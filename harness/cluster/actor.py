@@ -7,6 +7,7 @@ all below it when it ends, however it ends.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +27,12 @@ from editproof.harness.stores.run_store import RunStore, open_run_store
 
 PRINTED_BYTES = 8192
 """Of the end of each log that goes with a failed case."""
+
+SETTLED_S = 0.3
+MOST_S = 3.0
+"""What is printed reaches the logs by another process, a little later. They are read once they did
+not grow for so long, and after MOST_S as they are.
+"""
 
 
 class CaseActor:
@@ -103,8 +110,15 @@ class CaseActor:
     def _read_logs(self, folder: Path) -> str:
         """The end of what the worker and its pipelines printed."""
         name = f"worker-{self._number}"
-        logs = [folder / f"{name}.log", *sorted(folder.glob(f"{name}-pipeline-*.log"))]
-        return "".join(_read_end(log) for log in logs if log.is_file())
+        sizes: list[int] = []
+        end = time.monotonic() + MOST_S
+        while True:
+            logs = [folder / f"{name}.log", *sorted(folder.glob(f"{name}-pipeline-*.log"))]
+            known = [log for log in logs if log.is_file()]
+            before, sizes = sizes, [log.stat().st_size for log in known]
+            if sizes == before or time.monotonic() > end:
+                return "".join(map(_read_end, known))
+            time.sleep(SETTLED_S)
 
 
 def _read_end(log: Path) -> str:
