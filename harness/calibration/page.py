@@ -63,7 +63,7 @@ def write_page(
 
 def _summarise(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
     """The four main numbers, and two of them by what the changes do."""
-    mended = select_outcomes(select_direction(outcomes, "towards"), "repair")
+    towards = select_outcomes(select_direction(outcomes, "towards"), "repair")
     harmful = select_outcomes(select_direction(outcomes, "away"), "fault")
     yield "# Calibration: how often the gate is wrong\n"
     yield "| runs | failed builds | rate | 95 % interval |"
@@ -72,7 +72,7 @@ def _summarise(outcomes: Sequence[TrialOutcome]) -> Iterator[str]:
         ("clean reruns", sum_rates(false_alarms(outcomes).values())),
         ("harmless changes that nobody can see", harmless_failure_rate(outcomes, visible=False)),
         ("repairs", repair_failure_rate(outcomes)),
-        ("… of these, visible ones that lead towards the right answer", failure_rate(mended)),
+        ("… of these, visible ones that lead towards the right answer", failure_rate(towards)),
         ("faults that somebody can see, at nominal strength", catch_rate(outcomes, 1.0)),
         ("… of these, those that lead away from the right answer", catch_rate(harmful, 1.0)),
     )

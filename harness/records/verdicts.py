@@ -113,7 +113,7 @@ class Finding:
     accepted: bool = False
     """A budget that ships with the suite, and that the accepted run is past as well."""
     gain: str = ""
-    """What is won by a trade: `colours are 6 % stronger`. Empty: it is no trade."""
+    """What is won by a trade: `colours are 6 % stronger`. Empty: nothing was traded."""
 
     @property
     def whole_words(self) -> str:

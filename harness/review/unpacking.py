@@ -47,7 +47,7 @@ _DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, RuntimeError,
     ValueError,
 )  # fmt: skip
-"""What is raised where an archive is no archive, or damaged."""
+"""What is raised if a file is not an archive, or is damaged."""
 
 _LEFT_OUT = frozenset({"report", "logs"})
 """Folders of a run that nobody needs at the desk. A report holds scripts, which would be the
