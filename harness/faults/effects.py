@@ -33,9 +33,14 @@ def denoise(image: Image, share: float) -> Image:
     return clip_to_float32(image + np.float32(min(share, 1.0)) * (smooth - image))
 
 
-def sharpen(image: Image, amount: float) -> Image:
-    """Sharpen by an unsharp mask of σ 1 px."""
-    return clip_to_float32(image + np.float32(amount) * (image - blur(image, 1.0)))
+def sharpen(image: Image, amount: float, *, sigma_px: float = 1.0) -> Image:
+    """Sharpen by an unsharp mask."""
+    return clip_to_float32(image + np.float32(amount) * (image - blur(image, sigma_px)))
+
+
+def sharpen_widely(image: Image, amount: float) -> Image:
+    """Sharpen so widely that a rim shows along every edge."""
+    return sharpen(image, amount, sigma_px=3.0)
 
 
 def turn_hue(image: Image, degrees: float) -> Image:

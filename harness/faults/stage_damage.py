@@ -45,18 +45,18 @@ def grow(mask: Mask, _: Edit, strength: float) -> Mask:
     )
 
 
-def shrink(mask: Mask, _: Edit, strength: float) -> Mask:
-    """Shrink the mask by `strength` pixels."""
-    inside = (mask == 1).astype(np.uint8)
-    if not inside.any():
-        return mask
+def leave_rim(_: Mask, edit: Edit, strength: float) -> Mask:
+    """Shrink the unrefined mask by `strength` pixels, so that a rim of what must go stays."""
+    inside = (edit.mask >= 0.5).astype(np.uint8)
+    if inside.all() or not inside.any():
+        return edit.mask
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.where(depth > strength, np.float32(1), np.float32(0))
 
 
 def harden(mask: Mask, _: Edit, strength: float) -> Mask:
-    """Cut a share of the mask's soft edge."""
-    return mask + np.float32(strength) * ((mask >= 0.5).astype(np.float32) - mask)
+    """Fill a share of the mask's soft edge, as where any masked pixel counts as masked in full."""
+    return mask + np.float32(strength) * ((mask > 0).astype(np.float32) - mask)
 
 
 # Fills

@@ -129,8 +129,8 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "refine_mask",
         "the mask leaves a rim of what must go",
         "px",
-        1.0,
-        spoil_mask(damage.shrink),
+        2.0,
+        spoil_mask(damage.leave_rim),
     ),
     StageFault(
         "mask_shifted",
@@ -143,7 +143,7 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "mask_hardened",
         "refine_mask",
-        "the mask's soft edge is cut",
+        "the mask's soft edge is gone, and what it covers is filled in full",
         "share of the softness",
         1.0,
         spoil_mask(damage.harden),
@@ -307,9 +307,9 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
         "sharpened",
         "upscale",
         "everything is oversharpened",
-        "amount of an unsharp mask",
-        0.3,
-        spoil_image(apply_everywhere(effects.sharpen)),
+        "amount of an unsharp mask of σ 3 px",
+        1.0,
+        spoil_image(apply_everywhere(effects.sharpen_widely)),
     ),
     StageFault(
         "blurred",

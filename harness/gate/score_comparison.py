@@ -14,6 +14,7 @@ from editproof.harness.gate.samples import group_places
 from editproof.harness.gate.statistics import (
     MOST_FREEDOM,
     TRUST,
+    Flags,
     Values,
     correct_by_holm,
     shrink_variances,
@@ -40,6 +41,8 @@ class Tested:
 
     change: Values
     """Of the mean score; above 0: worse."""
+    is_far: Flags
+    """Whether the mean score moved by LEAST margins."""
     family: Values
     scene: Values
     pictures: tuple[Values, ...]
@@ -97,12 +100,12 @@ def compare_scores(scores: Sequence[tuple[Values, Values]], groups: Sequence[Gro
     )
     ends = np.cumsum([one.size for one in pictures])[:-1]
     each = np.split(correct_by_holm(np.concatenate([one.ravel() for one in pictures])), ends)
-    far_enough = np.abs(change) >= LEAST
     moved = [np.abs(new - old.mean(axis=1, keepdims=True)) >= LEAST for new, old in scores]
     return Tested(
         change,
-        np.where(far_enough, np.stack([corrected[keys.index(group)] for group in groups]), 1.0),
-        np.where(far_enough, correct_by_holm(scene.ravel()).reshape(scene.shape), 1.0),
+        np.abs(change) >= LEAST,
+        np.stack([corrected[keys.index(group)] for group in groups]),
+        correct_by_holm(scene.ravel()).reshape(scene.shape),
         tuple(
             np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)
         ),

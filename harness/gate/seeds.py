@@ -116,8 +116,7 @@ def judge(
     steps = prove_steps([one.scene for one in samples], models, looks, reseeded)
     sizes = Counter(groups)
     together = [sizes[group] >= FEW_SCENES for group in groups]
-    moved: list[Scored] = []
-    unproved: list[Unproved] = []
+    moved: list[Scored | Unproved] = []
     for place, sample in enumerate(samples):
         if not looks.of(sample.scene.ours, "visible") and not looks.of(
             sample.scene.ours, "unknown"
@@ -126,23 +125,24 @@ def judge(
         if not tested.freedom[place].any():
             seen = _score_sample(sample, numbers, looks, EVERY_ASPECT, sample.scene.ours, None)
             if _is_large(seen, sample, looks) and sample.scene.model not in reseeded:
-                unproved.append(Unproved(seen, is_noise_known=False))
+                moved.append(Unproved(seen, is_noise_known=False))
             elif seen.moved.any() or looks.of(sample.scene.ours, "visible"):
                 moved.append(replace(seen, lost=NOTHING, won=NOTHING))
             continue
         step = steps.get(sample.scene.subject)
         if sample.scene.model in reseeded:
-            of_family = _is_of_family(tested, place) & together[place]
+            of_family = _is_of_family(tested, place) & tested.is_far[place] & together[place]
             if of_family.any() or step is not None:
                 moved.append(_score_moved(sample, numbers, looks, tested, place, of_family, step))
             continue
         found = [
             one for one in _find_moved(sample, numbers, looks, tested, place, step) if one.judged
         ]
-        moved += found
-        if not found and (large := _find_unproved(sample, numbers, looks, tested, place)):
-            unproved.append(large)
-    return moved, unproved
+        moved += found or _find_large(sample, numbers, looks, tested, place)
+    return (
+        [one for one in moved if isinstance(one, Scored)],
+        [one for one in moved if isinstance(one, Unproved)],
+    )
 
 
 def _find_moved(
@@ -151,7 +151,7 @@ def _find_moved(
     """The scene where it, or its family, moved by more than chance explains; else those of its
     pictures that did. `step`: of the scene, in JOD, where that is more than chance.
     """
-    significant = _is_of_family(tested, place) | (tested.scene[place] <= SCENE_ALARM)
+    significant = _is_more_than_chance(tested, place) & tested.is_far[place]
     if significant.any() or step is not None:
         yield _score_moved(sample, numbers, looks, tested, place, significant, step)
         return
@@ -166,6 +166,12 @@ def _find_moved(
                 (column,),
                 float(tested.pictures[place][alone, index].min()),
             )
+
+
+def _is_more_than_chance(tested: Tested, place: int) -> Flags:
+    """The aspects in which the scene moved, or its family, and the scene with it."""
+    alone = tested.scene[place] <= SCENE_ALARM
+    return np.asarray(_is_of_family(tested, place) | alone, bool)
 
 
 def _is_of_family(tested: Tested, place: int) -> Flags:
@@ -274,17 +280,26 @@ def _is_large(scored: Scored, sample: Sample, looks: Looks) -> bool:
     return scored.judged and min(_step(seen), beyond) >= LARGE_JOD
 
 
-def _find_unproved(
+def _find_large(
     sample: Sample, numbers: Numbers, looks: Looks, tested: Tested, place: int
-) -> Unproved | None:
-    """The scene's loss where it is large, and chance may explain it."""
-    p = np.fmin(tested.raw_family[place], np.nan_to_num(tested.scene[place], nan=1.0))
+) -> Iterator[Scored | Unproved]:
+    """The scene's loss where it is large. It is proved where a number says so: people see a large
+    loss, so by how many margins that number moved does not matter.
+    """
+    told = _is_more_than_chance(tested, place)
+    if (told & (tested.change[place] > 0)).any():
+        scored = _score_moved(sample, numbers, looks, tested, place, told, None)
+        if _is_large(scored, sample, looks):
+            yield scored
+            return
+    alone = np.where(tested.is_far[place], np.nan_to_num(tested.scene[place], nan=1.0), 1.0)
+    p = np.fmin(tested.raw_family[place], alone)
     worse = (tested.change[place] > 0) & (p <= LARGE_P)
     if not worse.any():
-        return None
+        return
     scored = _score_sample(sample, numbers, looks, worse, sample.scene.ours, float(p[worse].min()))
     if not _is_large(scored, sample, looks):
-        return None
+        return
     needed = None
     if (
         min(sample.new.shape[1], sample.old.shape[1]) > 1
@@ -296,7 +311,7 @@ def _find_unproved(
             np.argmax(np.where(worse, tested.change[place] / np.maximum(spread, 1e-12), -np.inf))
         )
         needed = count_seeds_needed(float(tested.change[place][at]), float(spread[at]))
-    return Unproved(scored, needed)
+    yield Unproved(scored, needed)
 
 
 def count_seeds_needed(change: float, spread: float) -> int | None:
