@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from editproof.harness.gate.score_comparison import MANY, compare_scores
 from editproof.harness.gate.seeds import SCENE_ALARM, count_seeds_needed
 from editproof.harness.gate.statistics import TRUST, _inverse_trigamma, shrink_variances
 from editproof.harness.metrics.core.visibility import Difference, Step
+from editproof.harness.records.cases import CaseRecord, Measurement
 from editproof.harness.records.exit_codes import ExitCode
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
@@ -281,6 +283,39 @@ def test_a_large_loss_that_chance_may_explain_is_not_a_pass(tmp_path: Path) -> N
     assert (verdict.exit_code, verdict.outcome) == (ExitCode.INCOMPLETE, Outcome.UNDERPOWERED)
     assert "It may be chance" in finding.text
     assert "seeds for each scene, on both sides" in finding.text
+
+
+def test_a_large_loss_is_proved_by_numbers_that_moved_little(tmp_path: Path) -> None:
+    """In a family that moved by more than chance explains, a scene moved by less than a margin on
+    the mean. People see a large loss: it is a regression, not one that more seeds have to prove.
+    """
+
+    def run(side: int, folder: Path) -> Run:
+        records = [
+            with_detail_beside(
+                scored(case(step, 10 * side + seed), f"{'ab'[side]}{step}{seed}"),
+                10 + 2.5 * side + float(NOISE[0, step - 1, seed, 0]),
+            )
+            for step in STEPS
+            for seed in SEEDS
+        ]
+        return run_of(*records, metrics=METRICS, folder=folder, stochastic=True)
+
+    def with_detail_beside(record: CaseRecord, ring: float) -> CaseRecord:
+        added = (
+            Measurement("detail@1", "ring", "mean", ring, "u"),
+            Measurement("detail@1", "keep", "mean", 10.0, "u"),
+        )
+        return replace(record, measurements=(*record.measurements, *added))
+
+    look_alike(tmp_path)
+    for seed, step in enumerate((0.2, 1.0, 1.9)):
+        far = Difference(0.1, 2.0, parts=VISIBLE.parts, steps={"all": Step(0.2, 0.2 + step)})
+        see(tmp_path, f"a1{seed}", f"b1{seed}", far)
+    verdict = judge_beside(run(1, tmp_path), run(0, Path("made")))
+    finding = the_finding(verdict)
+    assert (finding.outcome, finding.fails) == (Outcome.REGRESSED, True)
+    assert "chance" not in finding.text
 
 
 def test_pictures_that_differ_no_more_than_seeds_do_are_no_large_loss(tmp_path: Path) -> None:
