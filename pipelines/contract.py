@@ -240,7 +240,8 @@ def check_result(request: EditRequest, result: object) -> EditResult:
     """
     if not issubclass(type(result), EditResult) or not isinstance(result, EditResult):
         raise ContractError(
-            f"the pipeline returned {type(result).__name__}; it must return pipelines.EditResult"
+            f"the pipeline returned {type(result).__name__}; it must return an EditResult (from"
+            " editproof.pipelines import EditResult; return EditResult(image))"
         )
     status, image, stages, config = result.status, result.image, result.stages, result.config
     waited_s = result.waited_s
@@ -249,7 +250,7 @@ def check_result(request: EditRequest, result: object) -> EditResult:
             f"result.waited_s is {waited_s!r}; it must be a finite number, 0 or more"
         )
     if not isinstance(status, Status):
-        raise ContractError(f"result.status is {status!r}; it must be a pipelines.Status")
+        raise ContractError(f"result.status is {status!r}; it must be an editproof.pipelines.Status")
     plain = EditResult(
         None, status, result.reason, _copy_stages(stages), _copy_config(config), float(waited_s)
     )

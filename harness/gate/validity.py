@@ -141,13 +141,25 @@ def of_comparison(
             " back, or accept these cases again"
         )
     if pairing.new:
-        models = ", ".join(dict.fromkeys(model.name for model in there.suite.models))
-        listed = name_few(_name_ids(run, pairing.new))
-        yield (
-            f"{count_noun(len(pairing.new), 'case')} without an accepted picture ({listed}). The"
-            f" baseline's models are {models}. To compare a model with one of them, run it under"
-            " that name: --pipeline NAME=PIPELINE. Or accept this run"
+        yield _explain_new(run, [model.name for model in there.suite.models], pairing.new)
+
+
+def _explain_new(run: Run, accepted_models: Sequence[str], new: Sequence[str]) -> str:
+    """What to do about cases without an accepted picture."""
+    lacks = f"{count_noun(len(new), 'case')} without an accepted picture"
+    listed = name_few(_name_ids(run, new))
+    models = {run.manifest.cases[run.column_of[case_id]].model.name for case_id in new}
+    if models <= {*accepted_models}:
+        return (
+            f"{lacks} ({listed}). If they are good, accept them: editproof baseline accept"
+            " --reason TEXT"
         )
+    known = ", ".join(dict.fromkeys(accepted_models))
+    return (
+        f"{lacks} ({listed}). The baseline's models are {known}."
+        " To compare a model with one of them, run it under that name: --pipeline NAME=PIPELINE."
+        " Or accept this run"
+    )
 
 
 def _name_ids(run: Run, ids: Iterable[str]) -> list[str]:

@@ -59,7 +59,7 @@ def make_part(run: Run, commit: str, floor: NoiseFloor = NO_NOISE) -> NightPart:
     DamagedError.
     """
     night = describe_night(run, commit)
-    return NightPart(night, name_part(night), encode_night(night, summarise(run, floor)))
+    return NightPart(night, name_part(night), encode_night(night, summarise(run, floor, commit)))
 
 
 def describe_night(run: Run, commit: str) -> Night:
@@ -95,8 +95,8 @@ def name_part(night: Night) -> str:
     return f"{stamp}-{digest[:8]}.parquet"
 
 
-def summarise(run: Run, floor: NoiseFloor = NO_NOISE) -> dict[Kind, Rows]:
-    """The rows of a run, by their kind."""
+def summarise(run: Run, floor: NoiseFloor = NO_NOISE, commit: str = "") -> dict[Kind, Rows]:
+    """The rows of a run, by their kind. `commit`: as for `make_part`."""
     columns = [run.column_of[case_id] for case_id in run.endings]
     keys = run.number_keys()
     numbers = read(run, [_find_accepted(run)], keys=keys, ours=columns, theirs=columns)
@@ -117,7 +117,7 @@ def summarise(run: Run, floor: NoiseFloor = NO_NOISE) -> dict[Kind, Rows]:
         "number": _transpose(
             row for group in gathered for row in _list_numbers(run, numbers, group)
         ),
-        "case": _transpose(_list_cases(run)),
+        "case": _transpose(_list_cases(run, commit)),
     }
 
 
@@ -252,7 +252,7 @@ def _list_numbers(run: Run, numbers: Numbers, group: _Group) -> Iterator[dict[st
                 }
 
 
-def _list_cases(run: Run) -> Iterator[dict[str, Any]]:
+def _list_cases(run: Run, commit: str) -> Iterator[dict[str, Any]]:
     verdict = run.verdict
     changes = {one.case_id: one.outcome.value for one in verdict.changes} if verdict else {}
     for case_id, ending in run.endings.items():
@@ -264,7 +264,7 @@ def _list_cases(run: Run) -> Iterator[dict[str, Any]]:
             "step": case.step,
             "seed": case.repeat or case.seed,
             "case_id": case_id,
-            "fingerprint": _find_fingerprint(run, case),
+            "fingerprint": _find_fingerprint(run, case, commit),
             "picture": ending.actual,
             "status": ending.status,
             "outcome": changes.get(case_id, "unchanged") if verdict and verdict.baseline else None,
@@ -272,12 +272,14 @@ def _list_cases(run: Run) -> Iterator[dict[str, Any]]:
         }
 
 
-def _find_fingerprint(run: Run, case: Case) -> str:
-    """Equal where nothing changed that could change the outcome, as far as it is known."""
+def _find_fingerprint(run: Run, case: Case, commit: str) -> str:
+    """Equal where nothing changed that could change the outcome, as far as it is known. The source
+    of a pipeline without a fingerprint is one file, and it may import others: so its commit counts.
+    """
     manifest = run.manifest
     pipeline = manifest.pipelines[case.model.name]
     facts = [
-        case.key or f"{case.id} {pipeline.spec} {pipeline.source}",
+        case.key or f"{case.id} {pipeline.spec} {pipeline.source} {commit}",
         *(f"{name} {text}" for name, text in sorted(manifest.versions.items())),
         *(f"{name} {text}" for name, text in sorted(manifest.machine.items())),
     ]

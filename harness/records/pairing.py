@@ -328,13 +328,18 @@ def _find_partners(
     run: Run, baseline: Run, ours: Sequence[int], theirs: Sequence[int]
 ) -> dict[int, int]:
     """For each column of the run the accepted one on the same seed; of a deterministic model its
-    only one.
+    only one. A seed that the baseline lacks meets what another seed meets that gave its very
+    picture.
     """
     if not is_stochastic(baseline, baseline.case_table.models[theirs[0]]):
         return dict.fromkeys(ours, theirs[0])
     seeds = dict(zip(_list_seeds(baseline, theirs), theirs, strict=True))
     own = zip(ours, _list_seeds(run, ours), strict=True)
-    return {column: seeds[seed] for column, seed in own if seed in seeds}
+    found = {column: seeds[seed] for column, seed in own if seed in seeds}
+    pictures = run.ending_table.texts("actual")
+    same = {pictures[column]: partner for column, partner in found.items() if pictures[column]}
+    twins = {column: same[pictures[column]] for column in ours if pictures[column] in same}
+    return twins | found
 
 
 def _list_seeds(run: Run, columns: Sequence[int]) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from editproof.harness.history.case_nights import add_pictures, read_endings
 from editproof.harness.history.night_tables import encode_night
 from editproof.harness.history.parts import PartFolder
@@ -28,6 +30,16 @@ def test_a_night_without_the_case_is_a_gap(tmp_path: Path) -> None:
     keep(store, a_run(1), left, a_run(3))
     _, endings = read_endings(store, "made")
     assert sorted(endings.values())[0] == ("unchanged", "", "unchanged")
+
+
+@pytest.mark.parametrize(("key", "same"), [("k", True), ("", False)])
+def test_without_a_fingerprint_another_commit_may_be_another_pipeline(key: str, same: bool) -> None:
+    """Its source is one file of several."""
+    run = a_run(1)
+    cases = tuple(replace(case, key=key) for case in run.manifest.cases)
+    run = replace(run, manifest=replace(run.manifest, cases=cases))
+    one, other = (summarise(run, commit=commit)["case"]["fingerprint"] for commit in ("a", "b"))
+    assert (one == other) is same
 
 
 def test_no_night_is_no_ending(tmp_path: Path) -> None:

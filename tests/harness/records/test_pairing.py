@@ -60,6 +60,15 @@ def test_one_picture_that_came_again_makes_seeds_comparable_one_by_one() -> None
     assert found.new == ("id1-3",)
 
 
+def test_a_new_seed_that_gives_the_picture_of_another_one_meets_the_same_accepted_picture() -> None:
+    """Nobody said that the seed does not matter, but it does not: that is no new case."""
+    before, now = seeds_of([1], picture="a"), seeds_of([1, 2], picture="a")
+    found = paired(now, before)
+    (scene,) = found.scenes
+    assert (scene.mode, scene.ours, scene.partners) == ("pairs", (0, 1), (0, 0))
+    assert not found.new
+
+
 def test_where_no_picture_came_again_scenes_are_compared_as_a_whole() -> None:
     """On the same seeds, and on others, which is said."""
     before = seeds_of([1, 2, 3])
