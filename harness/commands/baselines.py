@@ -190,12 +190,13 @@ def baseline_accept(
     with errors(as_json=False):
         from editproof.harness.baselines.acceptance import AcceptRequest
         from editproof.harness.operations.accept import accept_run
+        from editproof.harness.stores.copies import name_place
 
         request = AcceptRequest(
             reason, author, families=tuple(family), cases=tuple(case), also=also
         )
         accepted = accept_run(run, to, find_project(), request, _say)
-        typer.echo(f"accepted: {accepted}")
+        typer.echo(f"accepted: {name_place(accepted)}")
 
 
 @baseline_app.command(
@@ -244,9 +245,10 @@ def baseline_undo(
     """
     with errors(as_json=False):
         from editproof.harness.operations.accept import undo_acceptance
+        from editproof.harness.stores.copies import name_place
 
         folder, what = undo_acceptance(baseline, suite, find_project(), _say)
-        typer.echo(f"{folder}: took back {what}")
+        typer.echo(f"{name_place(folder)}: took back {what}")
 
 
 def _say(line: str) -> None:

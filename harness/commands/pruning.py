@@ -132,7 +132,10 @@ def runs_log(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or URL.")],
     case: Annotated[
         str,
-        typer.Argument(metavar="CASE", help="Id of a case that failed, or its first characters."),
+        typer.Argument(
+            metavar="CASE",
+            help="A case that failed: FAMILY/NAME, also with model and seed, or its id.",
+        ),
     ],
 ) -> None:
     """Print why a case failed, and what its processes printed last."""

@@ -75,13 +75,14 @@ def review(
             serve_desk,
         )
         from editproof.harness.records.wording import count_noun
+        from editproof.harness.stores.copies import name_place
 
         project = find_project()
         options = ReviewOptions(run, baseline, author, read_only, tuple(pipeline or ()), trust)
         desk = find_desk(options, project)
         if apply:
             folder, cases = apply_desk(desk, reason)
-            typer.echo(f"accepted {count_noun(cases, 'case')}: {folder}")
+            typer.echo(f"accepted {count_noun(cases, 'case')}: {name_place(folder)}")
             return
         from editproof.reports.html.review_page import make_review_page
 

@@ -175,6 +175,11 @@ Progress = Callable[[CaseRecord, int, int], None]
 Warn = Callable[[str], None]
 """Called with one line about something that a person should know, though the run goes on."""
 
+NO_PRICE = (
+    "--max-cost stops nothing: no pipeline of this run has a price. Set `price` in the service's"
+    " settings, or Capabilities(price=...) in your code"
+)
+
 
 def run(config: RunConfig, progress: Progress, warn: Warn) -> Run:
     """Run the suite to its end and give the run. Raises UsageError before anything is run, if it
@@ -343,6 +348,7 @@ def _finish(
 
     Raises IncompleteError where `max_cost` does not pay for all, or the deadline came first.
     """
+    _check_prices(config.max_cost, manifest.pipelines, warn)
     cache = CarefulCache(config.cache, warn)
     done = len(finished)
     total = len(manifest.cases)
@@ -437,6 +443,13 @@ def _list_unnamed_services(manifest: Manifest) -> list[str]:
         for name, info in manifest.pipelines.items()
         if info.capabilities.remote and not info.fingerprint
     ]
+
+
+def _check_prices(most: float | None, pipelines: Mapping[str, PipelineInfo], warn: Warn) -> None:
+    """Warn where a limit of the cost stops nothing."""
+    prices = [pipeline.capabilities.price for pipeline in pipelines.values()]
+    if most is not None and not any(prices):
+        warn(NO_PRICE)
 
 
 def _take_affordable(

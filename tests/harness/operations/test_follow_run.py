@@ -76,6 +76,11 @@ def test_a_failure_is_found_by_how_its_id_starts(run: Path) -> None:
     assert lines[-1] == "a last word"
 
 
+@pytest.mark.parametrize("name", ["logo/2", "logo/2 ns seed 42"])
+def test_a_failure_is_found_by_its_name(run: Path, name: str) -> None:
+    assert "error: ValueError: it was to fail" in find_case_log(run, name, PROJECT)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("1", "did not fail: it is done"), ("3", "has not ended yet"), ("9", "has no case '9'")],

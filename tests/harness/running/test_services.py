@@ -78,6 +78,17 @@ def test_no_more_is_done_than_is_paid_for(most: float | None, paid: int) -> None
 
 
 @pytest.mark.slow
+def test_a_run_without_prices_says_that_no_cost_stops_it(command: Command, service: Path) -> None:
+    free = SUITE.replace("paid.py:build", "reference?inpaint.model=ns")
+    (service / "free.toml").write_text(free)
+    done = command("run", "free.toml", "--out", "free", "--max-cost", "1")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "--max-cost stops nothing: no pipeline of this run has a price" in done.stderr + done.stdout
+    )
+
+
+@pytest.mark.slow
 def test_a_run_that_costs_too_much_stops_and_goes_on(command: Command, service: Path) -> None:
     words = ("run", "tiny.toml", "--out", "run")
     stopped = command(*words, "--max-cost", "1.2")
