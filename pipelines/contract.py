@@ -250,7 +250,9 @@ def check_result(request: EditRequest, result: object) -> EditResult:
             f"result.waited_s is {waited_s!r}; it must be a finite number, 0 or more"
         )
     if not isinstance(status, Status):
-        raise ContractError(f"result.status is {status!r}; it must be an editproof.pipelines.Status")
+        raise ContractError(
+            f"result.status is {status!r}; it must be an editproof.pipelines.Status"
+        )
     plain = EditResult(
         None, status, result.reason, _copy_stages(stages), _copy_config(config), float(waited_s)
     )

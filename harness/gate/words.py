@@ -59,6 +59,8 @@ class Sign:
     """Where it is looked for; empty: where the change is."""
     judged: str = ""
     """The statistic that says by how many margins it changed; empty: `stat`."""
+    anywhere: bool = False
+    """Whether it is told of the region where it changed most, instead of the first."""
     most_colour: float = math.inf
     """ΔE00 that the mean colour error of the edit may change by, for each unit of this number.
     Beyond it the sign is silent: the whole edit changed, and this number followed.
@@ -133,12 +135,15 @@ def _find_row(
     sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[NumberKey, int]
 ) -> tuple[int, int] | None:
     """The rules that a sign shows and is judged by, in the first region that has both."""
+    found = []
     for region in regions:
         shown = rows.get(NumberKey(sign.metric, region, sign.stat), -1)
         judged = rows.get(NumberKey(sign.metric, region, sign.judged or sign.stat), -1)
         if min(shown, judged) >= 0 and not np.isnan(scored.before[shown] + scored.after[shown]):
-            return shown, judged
-    return None
+            found.append((shown, judged))
+    if sign.anywhere:
+        found.sort(key=lambda rules: -abs(scored.moved[rules[1]]))
+    return found[0] if found else None
 
 
 def _is_outdone(sign: Sign, scored: Scored, shown: int, rows: Mapping[NumberKey, int]) -> bool:
@@ -235,6 +240,10 @@ def _say_lightness(subject: str, before: float, after: float) -> str:
     return f"{subject} is {abs(after - before):.1f} L* {'lighter' if after > before else 'darker'}"
 
 
+def _say_lightness_of_place(subject: str, before: float, after: float) -> str:
+    return f"a place in {_say_lightness(subject, before, after)}"
+
+
 def _say_hue(subject: str, before: float, after: float) -> str:
     where = "" if subject == "the picture" else f" of {subject}"
     return (
@@ -274,9 +283,7 @@ def _phrase_shift(positive: str, negative: str) -> Phrase:
         if abs(after - before) < LEAST_PX:
             return ""
         if abs(after) > abs(before):
-            return (
-                f"{subject} sits {abs(after):.1f} px too far {positive if after > 0 else negative}"
-            )
+            return f"{subject} sits {abs(after):.1f} px too {positive if after > 0 else negative}"
         return f"{subject} sits nearer to its place"
 
     return phrase
@@ -302,7 +309,7 @@ _DETAIL = _phrase_around_zero("harsher", "sharper", "less harsh", "blurrier")
 SIGNS: tuple[Sign, ...] = (
     Sign("registration", "scale", 3.0, _say_scale, WHOLE),
     Sign("registration", "rotation", 3.0, _say_rotation, WHOLE),
-    Sign("registration", "dx", 2.0, _phrase_shift("right", "left"), MOVED, judged="shift"),
+    Sign("registration", "dx", 2.0, _phrase_shift("far right", "far left"), MOVED, judged="shift"),
     Sign("registration", "dy", 2.0, _phrase_shift("low", "high"), MOVED, judged="shift"),
     Sign(
         "text_residue",
@@ -336,7 +343,15 @@ SIGNS: tuple[Sign, ...] = (
         _phrase_plainly("a grid of tiles shows", "the grid of tiles shows less"),
         ("all",),
     ),
-    Sign("halo", "rim", 1.5, _say_rim, ("edit",), most_colour=LIGHTNESS_OF_LEVEL),
+    Sign(
+        "halo",
+        "rim",
+        1.5,
+        _say_rim,
+        ("edit", "ring"),
+        anywhere=True,
+        most_colour=LIGHTNESS_OF_LEVEL,
+    ),
     Sign(
         "micro_legibility",
         "mean",
@@ -356,6 +371,7 @@ SIGNS: tuple[Sign, ...] = (
     Sign("hue_offset", "mean", 1.2, _say_hue),
     Sign("chroma_ratio", "mean", 1.0, _say_saturation),
     Sign("lightness_bias", "mean", 1.0, _say_lightness),
+    Sign("lightness_bias", "worst", 0.8, _say_lightness_of_place),
     Sign(
         "banding",
         "mean",
@@ -396,6 +412,15 @@ SIGNS: tuple[Sign, ...] = (
         0.2,
         _phrase_plainly("pixels outside the edit changed", "fewer pixels outside the edit changed"),
         ("keep", "ring"),
+    ),
+    Sign(
+        "outside_change",
+        "worst",
+        0.2,
+        _phrase_plainly(
+            "a place outside the edit changed", "the worst place outside the edit changed less"
+        ),
+        ("keep",),
     ),
     Sign(
         "lpips",

@@ -377,10 +377,9 @@ def _number(rule: str, evidence: Evidence) -> str:
     value = _quantity(evidence.after, evidence)
     if evidence.before is not None:
         value = f"{numbers.number(evidence.before, evidence.unit)} → {value}"
-    return (
-        f"{describe_measure(rule, evidence)}: {value} ({HELD_TO.get(rule, 'margin')}"
-        f" {_quantity(evidence.limit, evidence)})"
-    )
+    held_to = HELD_TO.get(rule, "margin" if evidence.limit else "")  # some numbers have none
+    limit = f" ({held_to} {_quantity(evidence.limit, evidence)})" if held_to else ""
+    return f"{describe_measure(rule, evidence)}: {value}{limit}"
 
 
 def _quantity(value: float, evidence: Evidence) -> str:
@@ -401,7 +400,8 @@ def _describe_cause(finding: Finding) -> str:
 
 def _count_more(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> str:
     if outcome is Outcome.INVISIBLE and changes:
-        return f" (JOD at most {numbers.format_jod(max(change.worst for change in changes))})"
+        most = numbers.format_jod(max(change.worst for change in changes))
+        return f" (JOD {most})" if most.startswith("less") else f" (JOD at most {most})"
     if outcome is not Outcome.IMPROVED:
         return ""
     loud = {(one.family, one.model) for one in verdict.judgements if one.outcome not in QUIET}

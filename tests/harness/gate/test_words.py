@@ -56,7 +56,7 @@ PHRASES = [
         "dy",
         0.0,
         2.0,
-        "the fill sits 2.0 px too far low",
+        "the fill sits 2.0 px too low",
         "the fill sits nearer to its place",
     ),
     (
@@ -120,6 +120,14 @@ PHRASES = [
         "colours of the fill are 100 % stronger",
     ),
     ("lightness_bias", "mean", 0.0, 3.0, "the fill is 3.0 L* lighter", "the fill is 3.0 L* darker"),
+    (
+        "lightness_bias",
+        "worst",
+        0.0,
+        -9.0,
+        "a place in the fill is 9.0 L* darker",
+        "a place in the fill is 9.0 L* lighter",
+    ),
     ("banding", "mean", 0.0, 1.0, "the fill comes in steps", "the fill is smoother in tone"),
     (
         "delta_e00",
@@ -155,6 +163,14 @@ PHRASES = [
         0.1,
         "pixels outside the edit changed",
         "fewer pixels outside the edit changed",
+    ),
+    (
+        "outside_change",
+        "worst",
+        0.0,
+        9.0,
+        "a place outside the edit changed",
+        "the worst place outside the edit changed less",
     ),
     (
         "lpips",
