@@ -54,11 +54,8 @@ def write_starters(folder: Path, server: Server, *, nightly: bool = False) -> St
 def next_steps(server: Server, *, nightly: bool = False) -> tuple[str, ...]:
     """What a person does after `init`, line by line."""
     files = [WORKFLOWS[server], *([NIGHTLY[server]] if nightly else [])]
-    include = (
-        tuple(f"add to .gitlab-ci.yml:  include: {file}" for file in files)
-        if server == "gitlab"
-        else ()
-    )
+    names = ", ".join(str(file) for file in files)
+    include = [f"add to .gitlab-ci.yml:  include: [{names}]"] if server == "gitlab" else []
     return (
         "name your pipeline in editproof.toml, under [pipelines]",
         "editproof run                 run it, and open the report",

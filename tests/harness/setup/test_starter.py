@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from editproof.harness.commands.cli import app
-from editproof.harness.setup.starter import HERE, NIGHTLY, SETTINGS, WORKFLOWS
+from editproof.harness.setup.starter import HERE, NIGHTLY, SETTINGS, WORKFLOWS, next_steps
 from editproof.harness.suites.settings import find_settings
 
 CI_PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "ci.md").read_text()
@@ -122,3 +122,11 @@ def test_the_readme_shows_what_init_writes(server: str) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", CI_PAGE, flags=re.DOTALL)
     text = (HERE / f"{server}.yml").read_text()
     assert any(text.startswith(block) for block in blocks)
+
+
+def test_gitlab_includes_both_files_in_one_line() -> None:
+    """Two `include:` keys of one YAML file are one."""
+    (line,) = (step for step in next_steps("gitlab", nightly=True) if "include" in step)
+    (key, files), *_ = yaml.safe_load(line.partition("  ")[2]).items()
+    assert key == "include"
+    assert files == [str(WORKFLOWS["gitlab"]), str(NIGHTLY["gitlab"])]
