@@ -175,7 +175,9 @@ def _show_night(done: FinishedNight, trends: Trends, page: Path) -> None:
 SuiteName = Annotated[
     str,
     typer.Argument(
-        metavar="SUITE", help="Suite. Default: the only one, or the setting's.", show_default=False
+        metavar="SUITE",
+        help="Suite, or its .toml file. Default: the only one, or the setting's.",
+        show_default=False,
     ),
 ]
 

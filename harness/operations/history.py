@@ -23,7 +23,12 @@ from editproof.harness.history.parts import (
 from editproof.harness.history.series import read_series
 from editproof.harness.history.summarise import make_part
 from editproof.harness.history.trends import find_trends
-from editproof.harness.operations.project import find_commit, find_noise_floor, find_run_folder
+from editproof.harness.operations.project import (
+    find_commit,
+    find_noise_floor,
+    find_run_folder,
+    find_suite,
+)
 from editproof.harness.records import runs
 from editproof.harness.records.errors import EditproofError, UsageError, unknown_name_error
 from editproof.harness.records.json_files import write_atomically
@@ -162,12 +167,13 @@ def _choose_suite(named: str, store: PartStore, project: Project) -> str:
             NO_NIGHTS.format(place if find_branch(place) else name_place(project.path(place)))
         )
     if named:
-        if named not in known:
-            raise unknown_name_error("suite in the history", named, known)
-        return named
+        name = find_suite(named, project).name if named.endswith(".toml") else named
+        if name not in known:
+            raise unknown_name_error("suite in the history", name, known)
+        return name
     if len(known) == 1:
         return known[0]
-    usual = Path(project.settings.suite).stem
+    usual = find_suite("", project).name
     if usual in known:
         return usual
     raise UsageError(f"the history has several suites: name one of {', '.join(known)}")

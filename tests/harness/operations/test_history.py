@@ -8,11 +8,13 @@ import pytest
 
 from editproof.harness.history.summarise import make_part
 from editproof.harness.operations.history import (
+    export_history,
     find_case_nights,
     find_page_folder,
     open_store,
     prune_nights,
 )
+from editproof.harness.records.errors import UsageError
 from editproof.harness.suites.settings import Project, find_settings
 from tests.harness.history.test_parts import a_run, keep
 
@@ -31,6 +33,15 @@ def make_project(folder: Path, monkeypatch: pytest.MonkeyPatch, settings: str) -
 
 def test_without_a_night_a_report_is_told_nothing(project: Project) -> None:
     assert find_case_nights("made", project) is None
+
+
+def test_a_suite_is_named_by_its_file_as_for_a_night(project: Project) -> None:
+    keep(open_store(project), a_run())
+    suite = 'name = "made"\n[vectors]\nlogo = [1]\n[models]\nns = "reference"\n'
+    (project.folder / "mine.toml").write_text(suite)
+    assert export_history("mine.toml", project.folder / "nights.csv", "csv", project)
+    with pytest.raises(UsageError, match="no suite in the history 'mine'"):
+        export_history("mine", project.folder / "nights.csv", "csv", project)
 
 
 def test_a_damaged_history_keeps_no_run_from_its_report(project: Project) -> None:
