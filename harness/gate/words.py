@@ -59,6 +59,8 @@ class Sign:
     """Where it is looked for; empty: where the change is."""
     judged: str = ""
     """The statistic that says by how many margins it changed; empty: `stat`."""
+    least_beside_mean: float = 0.0
+    """How many times the change of the same metric's mean this must be; else the sign is silent."""
     anywhere: bool = False
     """Whether it is told of the region where it changed most, instead of the first."""
     most_colour: float = math.inf
@@ -113,46 +115,61 @@ def _tell(
     total, found = 0.0, None
     for one in scored:
         subject, regions = place_of(one.difference)
-        at = _find_row(sign, one, sign.regions or regions, rows)
+        at = _find_place(sign, one, sign.regions or regions, rows)
         if at is None:
             continue
-        shown, judged = at
-        strength = float(one.moved[judged]) * (1 if worse else -1) * sign.telling
-        if _is_outdone(sign, one, shown, rows):
+        strength = float(one.moved[at.judged]) * (1 if worse else -1) * sign.telling
+        if _is_outdone(sign, one, at, rows):
             continue
         words = (
-            sign.phrase(subject, float(one.before[shown]), float(one.after[shown]))
+            sign.phrase(subject, float(one.before[at.shown]), float(one.after[at.shown]))
             if strength > 0
             else ""
         )
         if words:
             total += strength
-            found = found or Description(words, one, shown)
+            found = found or Description(words, one, at.shown)
     return (total, found) if found else None
 
 
-def _find_row(
+class _Place(NamedTuple):
+    """Where a sign is told of."""
+
+    region: Region
+    shown: int
+    """The rule whose number is shown."""
+    judged: int
+    """The rule that says by how many margins it changed."""
+
+
+def _find_place(
     sign: Sign, scored: Scored, regions: Sequence[Region], rows: Mapping[NumberKey, int]
-) -> tuple[int, int] | None:
-    """The rules that a sign shows and is judged by, in the first region that has both."""
+) -> _Place | None:
+    """The region of a sign: the first that has its numbers, or where they changed most."""
     found = []
     for region in regions:
         shown = rows.get(NumberKey(sign.metric, region, sign.stat), -1)
         judged = rows.get(NumberKey(sign.metric, region, sign.judged or sign.stat), -1)
         if min(shown, judged) >= 0 and not np.isnan(scored.before[shown] + scored.after[shown]):
-            found.append((shown, judged))
+            found.append(_Place(region, shown, judged))
     if sign.anywhere:
-        found.sort(key=lambda rules: -abs(scored.moved[rules[1]]))
+        found.sort(key=lambda place: -abs(scored.moved[place.judged]))
     return found[0] if found else None
 
 
-def _is_outdone(sign: Sign, scored: Scored, shown: int, rows: Mapping[NumberKey, int]) -> bool:
-    """Whether the edit's colour changed by more than the sign's own number can mean."""
-    colour = rows.get(NumberKey("delta_e00", "edit", "mean"), -1)
-    if colour < 0 or math.isinf(sign.most_colour):
-        return False
-    own, whole = (abs(scored.after[row] - scored.before[row]) for row in (shown, colour))
-    return bool(whole > sign.most_colour * own)
+def _is_outdone(sign: Sign, scored: Scored, at: _Place, rows: Mapping[NumberKey, int]) -> bool:
+    """Whether the edit's colour changed by more than the sign's own number can mean, or the mean of
+    the same metric by nearly as much.
+    """
+    own = _find_change(scored, at.shown)
+    colour = _find_change(scored, rows.get(NumberKey("delta_e00", "edit", "mean"), -1))
+    mean = _find_change(scored, rows.get(NumberKey(sign.metric, at.region, "mean"), -1))
+    return colour > sign.most_colour * own or mean * sign.least_beside_mean > own
+
+
+def _find_change(scored: Scored, row: int) -> float:
+    """By how much a number changed; 0: it is not known."""
+    return abs(float(scored.after[row] - scored.before[row])) if row >= 0 else 0.0
 
 
 def place_of(difference: Difference | None) -> tuple[str, tuple[Region, ...]]:
@@ -371,7 +388,7 @@ SIGNS: tuple[Sign, ...] = (
     Sign("hue_offset", "mean", 1.2, _say_hue),
     Sign("chroma_ratio", "mean", 1.0, _say_saturation),
     Sign("lightness_bias", "mean", 1.0, _say_lightness),
-    Sign("lightness_bias", "worst", 0.8, _say_lightness_of_place),
+    Sign("lightness_bias", "worst", 1.1, _say_lightness_of_place, least_beside_mean=4.0),
     Sign(
         "banding",
         "mean",
