@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from editproof.harness.gate.limits import Groups
+from editproof.harness.gate.looks import Looks
+from editproof.harness.gate.steps import LARGE_JOD
 from editproof.harness.records.case_table import Columns
 from editproof.harness.records.cases import Case
 from editproof.harness.records.pairing import Pairing, Scene, is_stochastic, takes_seed
@@ -114,10 +116,13 @@ def _compare_endings(
     )
 
 
-def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -> Iterable[Finding]:
+def find_dead_seeds(
+    run: Run, baseline: Run, groups: Groups, pairing: Pairing, looks: Looks
+) -> Iterable[Finding]:
     """One for each family and stochastic model with a scene on which every seed gives the same
     picture, and did not before: the seed is not passed on, and what is meant to be many tries is
-    one.
+    one. A scene does not count where nobody sees that its accepted pictures differ, or where the
+    one picture lies plainly nearer to the right answer: then there is nothing left to try.
     """
     by_group: dict[tuple[str, str], list[Scene]] = {}
     for scene in pairing.scenes:
@@ -132,6 +137,7 @@ def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -
             if len(scene.ours) > 1
             and len(_list_pictures(run, scene.ours)) == 1
             and len(_list_pictures(baseline, scene.theirs)) > 1
+            and _has_lost_variety(scene, looks)
         ]
         if stuck:
             cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
@@ -145,6 +151,17 @@ def find_dead_seeds(run: Run, baseline: Run, groups: Groups, pairing: Pairing) -
                 f" {count_noun(len(scenes), 'scene')}, but the accepted pictures differ. {check}"
             )
             yield _make_finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
+
+
+def _has_lost_variety(scene: Scene, looks: Looks) -> bool:
+    """Whether anybody sees that the accepted pictures differed from the one that is left, and that
+    one is no plain gain.
+    """
+    known = [one for column in scene.ours if (one := looks.find_difference(column))]
+    steps = [one.step for one in known if one.steps]
+    is_nearer = bool(steps) and float(np.mean(steps)) <= -LARGE_JOD
+    is_seen = any(one.visible for one in known) or bool(looks.of(scene.ours, "unknown"))
+    return is_seen and not is_nearer
 
 
 def _list_pictures(run: Run, columns: Iterable[int]) -> set[str]:

@@ -258,6 +258,8 @@ def _say_lightness(subject: str, before: float, after: float) -> str:
 
 
 def _say_lightness_of_place(subject: str, before: float, after: float) -> str:
+    if abs(after) <= abs(before):
+        return f"a place in {subject} is nearer to its right lightness"
     return f"a place in {_say_lightness(subject, before, after)}"
 
 

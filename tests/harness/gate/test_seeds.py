@@ -344,6 +344,33 @@ def one_picture_each(folder: Path, worse: float, difference: Difference) -> Verd
     return judge_beside(run(1, 10 + worse, folder), run(0, 10.0, Path("made")))
 
 
+@pytest.mark.parametrize(
+    ("difference", "code"),
+    [
+        (VISIBLE, ExitCode.REGRESSION),
+        (INVISIBLE, ExitCode.OK),
+        (Difference(1.0, 2.0, parts=VISIBLE.parts, steps={"all": Step(1.5, 0.2)}), ExitCode.OK),
+    ],
+    ids=["visible", "invisible", "nearer to the right answer"],
+)
+def test_a_seed_that_no_longer_matters_is_a_regression_unless_nothing_is_lost_by_it(
+    tmp_path: Path, difference: Difference, code: ExitCode
+) -> None:
+    """Nobody saw that seeds differed, or the one picture is plainly better."""
+    records = [scored(case(1, seed), "b") for seed in SEEDS]
+    before = [scored(case(1, seed), f"a{seed}") for seed in SEEDS]
+    for seed in SEEDS:
+        see(tmp_path, f"a{seed}", "b", difference)
+        see(tmp_path, f"a{seed}", f"a{(seed + 1) % 3}", difference)
+    verdict = judge_beside(
+        run_of(*records, metrics=METRICS, folder=tmp_path, stochastic=True),
+        run_of(*before, metrics=METRICS, stochastic=True),
+    )
+    assert verdict.exit_code is code
+    told = [one.words for one in verdict.findings if "every seed gives the same" in one.words]
+    assert bool(told) is (code is ExitCode.REGRESSION)
+
+
 FAR = Difference(1.0, 2.0, parts=VISIBLE.parts, steps={"all": Step(0.2, 1.5)})
 NEARER = Difference(1.0, 2.0, parts=VISIBLE.parts, steps={"all": Step(1.5, 0.2)})
 

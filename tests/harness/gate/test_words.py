@@ -126,7 +126,7 @@ PHRASES = [
         0.0,
         -9.0,
         "a place in the fill is 9.0 L* darker",
-        "a place in the fill is 9.0 L* lighter",
+        "a place in the fill is nearer to its right lightness",
     ),
     ("banding", "mean", 0.0, 1.0, "the fill comes in steps", "the fill is smoother in tone"),
     (
