@@ -42,7 +42,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
     files = {"small.toml": SMALL_SUITE, "mine.py": ENLARGING}
     asked = ("run", "-q", "--pipeline", "mine=mine.py:build", "--out", "run")
     made = make_start(tmp_path_factory, files, [asked])
-    (made.folder / "mine.py").unlink()
+    (made.folder / "mine.py").unlink(missing_ok=True)  # another process may have made the start
     return made
 
 
