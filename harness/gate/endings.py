@@ -154,8 +154,8 @@ def find_dead_seeds(
 
 
 def _has_lost_variety(scene: Scene, looks: Looks) -> bool:
-    """Whether anybody sees that the accepted pictures differed from the one that is left, and that
-    one is no plain gain.
+    """Whether anybody sees that the accepted pictures differed from the one that is left. If that
+    one is plainly better, nothing is lost.
     """
     known = [one for column in scene.ours if (one := looks.find_difference(column))]
     steps = [one.step for one in known if one.steps]

@@ -39,6 +39,12 @@ def format_jod(value: float) -> str:
     return "less than 0.01" if 0 < value < 0.005 else number(value, "JOD")
 
 
+def format_most_jod(value: float) -> str:
+    """The largest of several JOD: `at most 0.02`, or `less than 0.01`."""
+    written = format_jod(value)
+    return f"at most {written}" if written == number(value, "JOD") else written
+
+
 def find(record: CaseRecord, metric: str, region: Region, stat: str) -> Measurement | None:
     """The measurement by the metric's name (not its identity); None where the case has no such
     row.

@@ -400,8 +400,7 @@ def _describe_cause(finding: Finding) -> str:
 
 def _count_more(outcome: Outcome, changes: Sequence[Change], verdict: Verdict) -> str:
     if outcome is Outcome.INVISIBLE and changes:
-        most = numbers.format_jod(max(change.worst for change in changes))
-        return f" (JOD {most})" if most.startswith("less") else f" (JOD at most {most})"
+        return f" (JOD {numbers.format_most_jod(max(change.worst for change in changes))})"
     if outcome is not Outcome.IMPROVED:
         return ""
     loud = {(one.family, one.model) for one in verdict.judgements if one.outcome not in QUIET}

@@ -61,7 +61,7 @@ def test_one_picture_that_came_again_makes_seeds_comparable_one_by_one() -> None
 
 
 def test_a_new_seed_that_gives_the_picture_of_another_one_meets_the_same_accepted_picture() -> None:
-    """Nobody said that the seed does not matter, but it does not: that is no new case."""
+    """Nobody said that the seed does not matter, but it does not: nothing is new."""
     before, now = seeds_of([1], picture="a"), seeds_of([1, 2], picture="a")
     found = paired(now, before)
     (scene,) = found.scenes
