@@ -20,7 +20,13 @@ from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import PART_ASPECTS, Scored
 from editproof.harness.gate.seeds import Unproved
 from editproof.harness.gate.statistics import Values
-from editproof.harness.gate.words import Description, describe, describe_visibility, rank_aspects
+from editproof.harness.gate.words import (
+    Description,
+    describe,
+    describe_visibility,
+    place_of,
+    rank_aspects,
+)
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Evidence, Finding, Outcome
 from editproof.harness.records.vocabulary import ASPECTS, Aspect
@@ -36,6 +42,11 @@ be plain to see.
 
 BESIDE_INPUT = [ASPECTS.index(aspect) for aspect in ("ghosts and residue", "what had to be kept")]
 """Aspects of which the input says what is right, where nothing else does."""
+
+AS_A_WHOLE = "how it looks as a whole"
+"""What is worse in a trade that lost no aspect, and that a viewer sees lead away from the right
+answer.
+"""
 
 SHARE_NAMED = 0.1
 """An aspect is named where it has at least this share of all that was lost, or won."""
@@ -205,7 +216,8 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
         checks=sum(int((one.moved != 0).sum()) for one in cause.scored),
         fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
     )
-    return replace(finding, text=_write_sentence(run, finding))
+    unnamed = AS_A_WHOLE if cause.away >= PLAIN_WAY else "little"
+    return replace(finding, text=_write_sentence(run, finding, unnamed))
 
 
 class _Sides(NamedTuple):
@@ -219,29 +231,39 @@ class _Sides(NamedTuple):
 
 def _describe_sides(cause: Cause, numbers: Numbers) -> _Sides:
     """A loss is told by an aspect that was lost as a whole, and a gain by one that was won. The
-    aspect that is told of counts as lost, however little it lost.
+    aspect that is told of counts as lost, however little it lost. Where no aspect was lost, a
+    viewer may still see the picture lead away from the right answer.
     """
     outcome = cause.outcome
     worse = outcome is not Outcome.IMPROVED
     lost, won = _choose_aspects(cause.lost, cause.won)
     traded = outcome is Outcome.TRADED
-    leading = _find_leading(cause, outcome)
+    leading = _find_leading(cause, outcome, lost if worse else won)
     told = describe(leading, numbers, worse=worse, apart=won if traded else ())
+    if traded and told.row < 0 and not lost and cause.away >= PLAIN_WAY:
+        subject, _ = place_of(told.scored.difference)
+        told = told._replace(words=f"{subject} looks further from what belongs there")
     if worse and told.row >= 0 and (named := ASPECTS[numbers.aspects[told.row]]) not in lost:
         lost = (*lost, named)
     gain = ""
     if traded and won:
-        gaining = _find_leading(cause, Outcome.IMPROVED)
+        gaining = _find_leading(cause, Outcome.IMPROVED, won)
         gain = describe(gaining, numbers, worse=False, apart=lost).words
     return _Sides(told, gain, lost, won)
 
 
-def _find_leading(cause: Cause, outcome: Outcome) -> list[Scored]:
-    """The cases that went the cause's way, the most visible first."""
+def _find_leading(cause: Cause, outcome: Outcome, aspects: Sequence[Aspect]) -> list[Scored]:
+    """The cases that went the cause's way, the most visible first. Where none did as a whole, those
+    that did in one of these aspects.
+    """
     way = 1 if outcome is Outcome.IMPROVED else -1
-    fitting = [one for one in cause.scored if _direction(one) == way] or list(cause.scored)
+    at = [ASPECTS.index(aspect) for aspect in aspects]
+    fitting = [one for one in cause.scored if _direction(one) == way] or [
+        one for one in cause.scored if (one.won if way > 0 else one.lost)[at].sum() >= 1
+    ]
     return sorted(
-        fitting, key=lambda one: (-_jod_or_plain(one), -float((one.lost + one.won).sum()))
+        fitting or cause.scored,
+        key=lambda one: (-_jod_or_plain(one), -float((one.lost + one.won).sum())),
     )
 
 
@@ -295,8 +317,8 @@ def _measure_worsening(better: str, before: float, after: float) -> float:
     return before - after if better == "higher" else after - before
 
 
-def _write_sentence(run: Run, finding: Finding) -> str:
-    """The finding in one sentence."""
+def _write_sentence(run: Run, finding: Finding, unnamed: str = "little") -> str:
+    """The finding in one sentence; `unnamed`: what is worse in a trade that lost no aspect."""
     where = f"{join_words(finding.families)} · {join_words(finding.models)}"
     seen = (
         ""
@@ -312,7 +334,7 @@ def _write_sentence(run: Run, finding: Finding) -> str:
     trade = ""
     if finding.outcome is Outcome.TRADED:
         trade = (
-            f". Worse: {join_words(finding.lost) or 'little'}; better:"
+            f". Worse: {join_words(finding.lost) or unnamed}; better:"
             f" {join_words(finding.won) or 'little'}"
         )
     return f"{where}: {finding.whole_words}{seen} {place}{_format_change(finding.evidence)}{trade}"

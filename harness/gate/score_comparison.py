@@ -47,8 +47,8 @@ class Tested:
     scene: Values
     pictures: tuple[Values, ...]
     """For each scene: aspects × pictures."""
-    raw_family: Values
-    """Not corrected."""
+    family_by_aspect: Values
+    """As `family`, but corrected for how many families there are, not for the aspects."""
     family_change: Values
     """Sum of the changes of the scene's family."""
     error: Values
@@ -95,21 +95,22 @@ def compare_scores(scores: Sequence[tuple[Values, Values]], groups: Sequence[Gro
         np.where(told, change, np.nan), np.where(told, spread, np.nan), freedom, groups
     )
     keys = list(dict.fromkeys(groups))
-    corrected = correct_by_holm(np.concatenate([raw[groups.index(key)] for key in keys])).reshape(
-        len(keys), -1
-    )
+    of_keys = np.stack([raw[groups.index(key)] for key in keys])
+    corrected = correct_by_holm(of_keys.ravel()).reshape(of_keys.shape)
+    by_aspect = np.stack([correct_by_holm(column) for column in of_keys.T], axis=1)
+    rows = [keys.index(group) for group in groups]
     ends = np.cumsum([one.size for one in pictures])[:-1]
     each = np.split(correct_by_holm(np.concatenate([one.ravel() for one in pictures])), ends)
     moved = [np.abs(new - old.mean(axis=1, keepdims=True)) >= LEAST for new, old in scores]
     return Tested(
         change,
         np.abs(change) >= LEAST,
-        np.stack([corrected[keys.index(group)] for group in groups]),
+        corrected[rows],
         correct_by_holm(scene.ravel()).reshape(scene.shape),
         tuple(
             np.where(far, one.reshape(far.shape), 1.0) for one, far in zip(each, moved, strict=True)
         ),
-        raw,
+        by_aspect[rows],
         _sum_family_changes(change, raw),
         error,
         free,

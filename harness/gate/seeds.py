@@ -68,7 +68,8 @@ LARGE_P = 0.05
 """A large loss is not passed over, though chance may explain it.
 
 It is large where the pictures lie LARGE_JOD further from the right answer than the accepted ones,
-and differ from them by this much more than seeds do. Chance explains it less often than LARGE_P.
+and differ from them by this much more than seeds do. Chance explains it less often than LARGE_P,
+corrected for the number of families: of many scenes, some lose much by chance.
 """
 
 FEW_SCENES = 3
@@ -293,7 +294,7 @@ def _find_large(
             yield scored
             return
     alone = np.where(tested.is_far[place], np.nan_to_num(tested.scene[place], nan=1.0), 1.0)
-    p = np.fmin(tested.raw_family[place], alone)
+    p = np.fmin(tested.family_by_aspect[place], alone)
     worse = (tested.change[place] > 0) & (p <= LARGE_P)
     if not worse.any():
         return

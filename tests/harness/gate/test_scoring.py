@@ -242,6 +242,18 @@ def test_what_plainly_leads_away_from_the_right_answer_settles_a_trade(
     assert [change.outcome for change in verdict.changes] == [outcome]
 
 
+def test_a_trade_that_lost_no_aspect_says_what_a_viewer_sees(tmp_path: Path) -> None:
+    """Every number is better, and the picture looks further from the right answer."""
+    steps = {"all": Step(0.1, 0.4)}
+    difference = Difference(0.1, 0.5, parts=VISIBLE.parts, steps=steps)
+    text = the_finding(judged(tmp_path, {"detail": 5.0}, difference=difference)).text
+    assert (
+        "the picture looks further from what belongs there, but the picture is better in detail"
+        in text
+    )
+    assert text.endswith("Worse: how it looks as a whole; better: detail")
+
+
 def replace_steps(before: float, after: float) -> Difference:
     return Difference(0.1, 0.5, parts=VISIBLE.parts, steps={"detail": Step(before, after)})
 

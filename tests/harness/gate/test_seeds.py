@@ -52,7 +52,7 @@ def test_of_a_single_scene_the_test_is_students() -> None:
     order = np.argsort(expected)
     holm = np.maximum.accumulate(np.minimum(expected[order] * [2, 1], 1))
     assert found.scene[0][order] == pytest.approx(holm)
-    assert found.raw_family[0] == pytest.approx(expected)
+    assert found.family[0][order] == pytest.approx(holm)
     assert found.change[0] == pytest.approx(new.mean(axis=1) - old.mean(axis=1))
 
 
@@ -66,9 +66,20 @@ def test_a_familys_mean_has_welchs_error_and_freedom() -> None:
     squares = [(new.var(ddof=1) + old.var(ddof=1)) / 3 for new, old in scores]
     change = sum(new.mean() - old.mean() for new, old in scores) / 2
     freedom = sum(squares) ** 2 / sum(one**2 / 4 for one in squares)
-    assert found.raw_family[:, 0] == pytest.approx(
+    assert found.family[:, 0] == pytest.approx(
         2 * t.sf(abs(change) / (math.sqrt(sum(squares)) / 2), freedom)
     )
+
+
+def test_of_many_families_some_lose_much_by_chance() -> None:
+    """The p that a large loss is held to grows with the number of families, and not with that of
+    aspects: those of one scene tell of the same loss.
+    """
+    rng = np.random.default_rng(6)
+    new, old = rng.normal(1, 1, (9, 3)), rng.normal(0, 1, (9, 3))
+    alone = ttest_ind(new, old, axis=1).pvalue
+    found = compare_scores([(new, old)] * 4, [("logo", str(place)) for place in range(4)])
+    assert found.family_by_aspect == pytest.approx(np.minimum([4 * alone] * 4, 1))
 
 
 def test_variances_are_drawn_towards_their_common_one_as_smyth_does() -> None:
