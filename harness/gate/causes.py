@@ -101,13 +101,16 @@ class Cause:
 
     @property
     def away(self) -> float:
-        """Which share of what a viewer sees of the cause leads away from the right answer; below 0:
-        towards it. It is not asked of other samples that a stochastic model drew, unless chance
-        can't explain how far these lie from the right answer.
+        """Which share of what a viewer sees of the cause leads away from the right answer, -1 to 1;
+        below 0: towards it.
+
+        No picture leads further than it is seen to differ: beside older errors, the distance to the
+        right answer may jump by more. Nothing is told of other samples that a stochastic model
+        drew, unless chance can't explain how far these lie from the right answer.
         """
-        known = [one for one in self.scored if one.step is not None]
-        steps = sum(one.weight * (one.step or 0.0) for one in known)
-        return steps / max(sum(one.weight * (one.jod or 0.0) for one in known), 1e-9)
+        seen = [one.weight * (one.jod or 0.0) for one in self.scored]
+        steps = [one.weight * (one.step or 0.0) for one in self.scored]
+        return float(np.clip(steps, np.negative(seen), seen).sum()) / max(sum(seen), 1e-9)
 
     @property
     def loses_more(self) -> bool:

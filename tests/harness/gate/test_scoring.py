@@ -242,6 +242,23 @@ def test_what_plainly_leads_away_from_the_right_answer_settles_a_trade(
     assert [change.outcome for change in verdict.changes] == [outcome]
 
 
+def test_no_picture_leads_further_away_than_it_is_seen_to_differ(tmp_path: Path) -> None:
+    """Beside older errors, one scene's distance to the right answer jumps by 5 JOD, though it
+    differs by half of one; another scene is .4 JOD nearer. So the cause leads nowhere.
+    """
+    for step, (before, after) in enumerate(((0.1, 5.1), (0.5, 0.1))):
+        steps = {"all": Step(before, after)}
+        see(
+            tmp_path, f"a{step}", f"b{step}", Difference(0.1, 0.5, parts=VISIBLE.parts, steps=steps)
+        )
+    accepted = [scored(case(step), f"a{step}") for step in range(2)]
+    new = [scored(case(step), f"b{step}", detail=5.0) for step in range(2)]
+    verdict = judge_beside(
+        run_of(*new, metrics=METRICS, folder=tmp_path), run_of(*accepted, metrics=METRICS)
+    )
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.IMPROVED, ExitCode.OK)
+
+
 def test_a_trade_that_lost_no_aspect_says_what_a_viewer_sees(tmp_path: Path) -> None:
     """Every number is better, and the picture looks further from the right answer."""
     steps = {"all": Step(0.1, 0.4)}
