@@ -117,20 +117,25 @@ def _compare_endings(
 
 
 def find_dead_seeds(
-    run: Run, baseline: Run, groups: Groups, pairing: Pairing, looks: Looks
+    run: Run,
+    baseline: Run,
+    pairing: Pairing,
+    looks: Looks,
+    apart: Callable[[str, str], int] = join_all,
 ) -> Iterable[Finding]:
-    """One for each family and stochastic model with a scene on which every seed gives the same
-    picture, and did not before: the seed is not passed on, and what is meant to be many tries is
-    one. A scene does not count where nobody sees that its accepted pictures differ, or where the
-    one picture lies plainly nearer to the right answer: then there is nothing left to try.
+    """One for each stochastic model with a scene on which every seed gives the same picture, and
+    did not before: the seed is not passed on, and what is meant to be many tries is one. Families
+    for which `apart` gives different numbers are never one finding.
+
+    A scene does not count where nobody sees that its accepted pictures differ, or where the one
+    picture lies plainly nearer to the right answer: then there is nothing left to try.
     """
-    by_group: dict[tuple[str, str], list[Scene]] = {}
+    alike: dict[tuple[str, int], list[Scene]] = {}
     for scene in pairing.scenes:
-        by_group.setdefault((scene.family, scene.model), []).append(scene)
-    for family, model in groups:
-        if not is_stochastic(baseline, model) or not is_stochastic(run, model):
-            continue
-        scenes = by_group.get((family, model), [])
+        if is_stochastic(baseline, scene.model) and is_stochastic(run, scene.model):
+            key = (scene.model, apart(scene.family, scene.model))
+            alike.setdefault(key, []).append(scene)
+    for (model, _), scenes in alike.items():
         stuck = [
             scene
             for scene in scenes
@@ -141,6 +146,7 @@ def find_dead_seeds(
         ]
         if stuck:
             cases = [run.manifest.cases[scene.ours[0]] for scene in stuck]
+            families = tuple(dict.fromkeys(scene.family for scene in stuck))
             word, check = (
                 ("seed", "Is the seed passed on?")
                 if takes_seed(run, model)
@@ -150,7 +156,7 @@ def find_dead_seeds(
                 f"every {word} gives the same picture on {len(stuck)} of"
                 f" {count_noun(len(scenes), 'scene')}, but the accepted pictures differ. {check}"
             )
-            yield _make_finding("seed", Outcome.REGRESSED, [family], model, cases[0], cases, words)
+            yield _make_finding("seed", Outcome.REGRESSED, families, model, cases[0], cases, words)
 
 
 def _has_lost_variety(scene: Scene, looks: Looks) -> bool:

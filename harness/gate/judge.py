@@ -221,7 +221,9 @@ def compare(
         *endings.find_status_changes(
             run, baseline.run, groups, pairing, partial(rules.find_waiver, rule="status")
         ),
-        *endings.find_dead_seeds(run, baseline.run, groups, pairing, looks),
+        *endings.find_dead_seeds(
+            run, baseline.run, pairing, looks, partial(rules.find_waiver, rule="seed")
+        ),
     ]
     unseen = tuple(_find_uncompared(run, pairing, looks, read, rules.noise)) if read else ()
     return BaselineComparison(pairing, looks, tuple(scored), causes, tuple(findings), unseen)
