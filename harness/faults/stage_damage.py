@@ -149,9 +149,10 @@ def apply_alpha_twice(image: Image, edit: Edit, strength: float) -> Image:
 
 
 def paste_beside(stage: Stage, edit: Edit, strength: float) -> Step:
-    """Paste the fill `strength` pixels to the right."""
-    step = stage(replace(edit, fill=effects.shift_right(edit.fill, strength)))
-    return replace(step, edit=replace(step.edit, fill=edit.fill))
+    """Paste the filled crop `strength` pixels to the right, its mask with it."""
+    fill, mask = (effects.shift_right(one, strength) for one in (edit.fill, edit.mask))
+    step = stage(replace(edit, fill=fill, mask=mask))
+    return replace(step, edit=replace(step.edit, fill=edit.fill, mask=edit.mask))
 
 
 def brighten_outside(image: Image, edit: Edit, strength: float) -> Image:

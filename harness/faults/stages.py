@@ -274,9 +274,9 @@ STAGE_FAULTS: tuple[StageFault, ...] = (
     StageFault(
         "pasted_beside",
         "blend",
-        "the fill is pasted a few pixels off",
+        "the filled crop is pasted a few pixels off",
         "px",
-        2.0,
+        4.0,
         damage.paste_beside,
     ),
     StageFault(
