@@ -18,8 +18,7 @@ from editproof.harness.records.number_grid import MEASURED, NumberKey
 from editproof.harness.records.pairing import pair
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Finding, Outcome
-from editproof.harness.records.wording import name_case, name_few
-from editproof.harness.suites.cases import ID_LENGTH
+from editproof.harness.records.wording import is_called, name_case, name_few
 from editproof.harness.suites.suite import parse_model
 
 CALLED_OUT = {
@@ -48,16 +47,13 @@ class Question:
 
 
 def find_case(run: Run, wanted: str, findings: Sequence[Finding]) -> Case:
-    """Find a case by its id, the beginning of its id, or `family/name`. Of several, return the
+    """Find a case by its id, its name, or its family, as `is_called` does. Of several, return the
     first that a finding names.
 
     Raises UsageError if there is none, or if it is not clear which one is meant.
     """
     cases = [case for case in run.manifest.cases if case.id in run.endings]
-    by_id = [case for case in cases if len(wanted) >= ID_LENGTH // 4 and case.id.startswith(wanted)]
-    found = by_id or [
-        case for case in cases if wanted in {case.scene, case.family, name_case(case)}
-    ]
+    found = [case for case in cases if is_called(case, wanted)]
     if not found:
         known = name_few([name_case(case) for case in cases])
         raise UsageError(

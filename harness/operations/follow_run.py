@@ -8,7 +8,7 @@ from pathlib import Path
 
 from editproof.harness.operations.cluster import estimate_end
 from editproof.harness.operations.project import find_run_folder
-from editproof.harness.records.cases import Case, CaseRecord
+from editproof.harness.records.cases import CaseRecord
 from editproof.harness.records.errors import UsageError
 from editproof.harness.records.journal import JOURNAL, is_being_written, read_journal
 from editproof.harness.records.json_files import write_atomically
@@ -16,7 +16,7 @@ from editproof.harness.records.manifest import load_manifest
 from editproof.harness.records.plain_text import strip_control
 from editproof.harness.records.run_status import STATUS, RunStatus, decode_status, read_status
 from editproof.harness.records.runs import case_log
-from editproof.harness.records.wording import count_noun, name_case, name_few
+from editproof.harness.records.wording import count_noun, is_called, name_case, name_few
 from editproof.harness.stores.copies import find_origin, name_place
 from editproof.harness.stores.objects import ObjectFolder
 from editproof.harness.stores.places import find_url
@@ -110,14 +110,14 @@ def list_progress_lines(progress: RunProgress) -> list[str]:
 
 
 def find_case_log(place: Path, wanted: str, project: Project) -> list[str]:
-    """What is known of a case's failure, as lines. `wanted`: its id, the first characters of it, or
-    its name: FAMILY/NAME, also with model and seed, as messages give it.
+    """What is known of a case's failure, as lines. `wanted`: its id, its name, or its family, as
+    `is_called` says.
 
     Raises UsageError if no case, or several that failed, are called so, or if it did not fail.
     """
     folder = find_run_folder(place, project)
     manifest = load_manifest(folder)
-    called = {case.id: case for case in manifest.cases if wanted and _is_called(case, wanted)}
+    called = {case.id: case for case in manifest.cases if is_called(case, wanted)}
     ended = read_journal(folder, verified=manifest.has_checksums)
     records = [record for record in ended if record.case.id in called]
     failed = [record for record in records if record.error is not None]
@@ -134,10 +134,6 @@ def find_case_log(place: Path, wanted: str, project: Project) -> list[str]:
     state = f"did not fail: it is {records[0].status}" if records else "has not ended yet"
     (first, *_) = called.values()
     raise UsageError(f"the case {name_case(first)} {state}, so there is no log of it")
-
-
-def _is_called(case: Case, wanted: str) -> bool:
-    return case.id.startswith(wanted) or wanted in {case.scene, name_case(case)}
 
 
 def _list_log_lines(folder: Path, record: CaseRecord) -> list[str]:

@@ -19,6 +19,9 @@ LISTED = 5
 NAMED = 3
 """How many cases a message names."""
 
+LEAST_OF_ID = 4
+"""So many characters of a case's id are enough to ask for it."""
+
 TITLES: Mapping[str, str] = {
     "psnr": "PSNR",
     "ssim": "SSIM",
@@ -44,6 +47,14 @@ def name_edit(case: Case) -> str:
     spec = case.model.spec
     is_seedless = spec.startswith("outputs:") and "{seed}" not in spec
     return f"{case.scene} {case.model.name}" if is_seedless else name_case(case)
+
+
+def is_called(case: Case, wanted: str) -> bool:
+    """Whether a person means this case: by its id, the first 4 characters of it or more, its
+    family, FAMILY/NAME, or the name that messages give it.
+    """
+    by_id = len(wanted) >= LEAST_OF_ID and case.id.startswith(wanted)
+    return by_id or wanted in {case.family, case.scene, name_case(case), name_edit(case)}
 
 
 def generalise_reason(reason: str) -> str:

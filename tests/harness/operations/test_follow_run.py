@@ -26,7 +26,7 @@ from editproof.harness.suites.settings import Project, Settings
 from tests.harness.made import case, measured, run_of
 
 PROJECT = Project(Settings(), Path.cwd(), "defaults")
-CASES = [replace(case(step), id=f"{step}abc") for step in (1, 2, 3)]
+CASES = [replace(case(step), id=f"{step}abcdef") for step in (1, 2, 3)]
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_a_stopped_run_says_how_it_goes_on(run: Path) -> None:
 
 
 def test_a_failure_is_found_by_how_its_id_starts(run: Path) -> None:
-    printed = case_log(run, "2abc")
+    printed = case_log(run, "2abcdef")
     printed.parent.mkdir(parents=True)
     printed.write_text("a last word\x1b[2J\n")
-    lines = find_case_log(run, "2", PROJECT)
+    lines = find_case_log(run, "2abc", PROJECT)
     assert "error: ValueError: it was to fail" in lines
     assert lines[-1] == "a last word"
 
@@ -83,7 +83,12 @@ def test_a_failure_is_found_by_its_name(run: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("1", "did not fail: it is done"), ("3", "has not ended yet"), ("9", "has no case '9'")],
+    [
+        ("1abc", "did not fail: it is done"),
+        ("3abc", "has not ended yet"),
+        ("9abc", "has no case '9abc'"),
+        ("", "has no case ''"),
+    ],
 )
 def test_what_has_no_log_is_said(run: Path, name: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
