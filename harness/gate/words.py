@@ -39,6 +39,20 @@ LEAST_PX = 0.05
 LIGHTNESS_OF_LEVEL = 100 / 255
 """L* of one 8-bit level, about."""
 
+LEAST_RIM = 0.6
+"""Where the whole edit changed in lightness by at least this share of its rim, there is no rim to
+speak of.
+"""
+
+COLOUR_OF_DEGREE = 2.0
+"""ΔE00 that strong colours change by where all hues turn by a degree, about."""
+
+COLOUR_OF_LIGHTNESS = 2.0
+"""ΔE00 of an L*, at most."""
+
+COLOUR_OF_ALL = 100.0
+"""ΔE00 between the input and what belongs there, at most: a ghost is a share of it."""
+
 GREY_DB = 60.0
 """A chroma ratio beyond this is of a picture without colour, and no percentage."""
 
@@ -59,8 +73,10 @@ class Sign:
     """Where it is looked for; empty: where the change is."""
     judged: str = ""
     """The statistic that says by how many margins it changed; empty: `stat`."""
+    beside: NumberKey | None = None
+    """The mean that the sign is held against; None: its own metric's, where it is told of."""
     least_beside_mean: float = 0.0
-    """How many times the change of the same metric's mean this must be; else the sign is silent."""
+    """How many times the change of that mean this must be; else the sign is silent."""
     anywhere: bool = False
     """Whether it is told of the region where it changed most, instead of the first."""
     most_colour: float = math.inf
@@ -158,12 +174,13 @@ def _find_place(
 
 
 def _is_outdone(sign: Sign, scored: Scored, at: _Place, rows: Mapping[NumberKey, int]) -> bool:
-    """Whether the edit's colour changed by more than the sign's own number can mean, or the mean of
-    the same metric by nearly as much.
+    """Whether the edit's colour changed by more than the sign's own number can mean, or the mean
+    beside it by nearly as much.
     """
     own = _find_change(scored, at.shown)
     colour = _find_change(scored, rows.get(NumberKey("delta_e00", "edit", "mean"), -1))
-    mean = _find_change(scored, rows.get(NumberKey(sign.metric, at.region, "mean"), -1))
+    beside = sign.beside or NumberKey(sign.metric, at.region, "mean")
+    mean = _find_change(scored, rows.get(beside, -1))
     return colour > sign.most_colour * own or mean * sign.least_beside_mean > own
 
 
@@ -339,7 +356,7 @@ SIGNS: tuple[Sign, ...] = (
         ),
         ("edit",),
     ),
-    Sign("ghost", "amplitude", 2.0, _say_ghost, ("edit",)),
+    Sign("ghost", "amplitude", 2.0, _say_ghost, ("edit",), most_colour=COLOUR_OF_ALL),
     Sign("unedited", "share", 4.0, _say_unedited, ("edit",)),
     Sign(
         "seam_energy",
@@ -369,6 +386,8 @@ SIGNS: tuple[Sign, ...] = (
         _say_rim,
         ("edit", "ring"),
         anywhere=True,
+        beside=NumberKey("lightness_bias", "edit", "mean"),
+        least_beside_mean=1 / (LEAST_RIM * LIGHTNESS_OF_LEVEL),
         most_colour=LIGHTNESS_OF_LEVEL,
     ),
     Sign(
@@ -387,9 +406,9 @@ SIGNS: tuple[Sign, ...] = (
         _phrase_plainly("letters became other letters", "letters are right again"),
         ("protect",),
     ),
-    Sign("hue_offset", "mean", 1.2, _say_hue),
+    Sign("hue_offset", "mean", 1.2, _say_hue, most_colour=COLOUR_OF_DEGREE),
     Sign("chroma_ratio", "mean", 1.0, _say_saturation),
-    Sign("lightness_bias", "mean", 1.0, _say_lightness),
+    Sign("lightness_bias", "mean", 1.0, _say_lightness, most_colour=COLOUR_OF_LIGHTNESS),
     Sign("lightness_bias", "worst", 1.1, _say_lightness_of_place, least_beside_mean=4.0),
     Sign(
         "banding",

@@ -242,20 +242,42 @@ def test_a_number_that_moved_the_other_way_says_nothing() -> None:
     assert told(ssim, 0.5, 1.0, worse=True, moved=-2.0) == "the fill changed in fine detail"
 
 
+RIM = NumberKey("halo", "edit", "rim")
+HUE = NumberKey("hue_offset", "edit", "mean")
+GHOST = NumberKey("ghost", "edit", "amplitude")
+LIGHTNESS = NumberKey("lightness_bias", "edit", "mean")
+COLOUR = NumberKey("delta_e00", "edit", "mean")
+FURTHER = "colours of the fill are further off"
+
+
 @pytest.mark.parametrize(
-    ("off", "words"),
-    [(1.0, "there is a bright rim around the edit"), (40.0, "colours of the fill are further off")],
+    ("sign", "value", "beside", "change", "words"),
+    [
+        (RIM, 10.0, COLOUR, 1.0, "there is a bright rim around the edit"),
+        (RIM, 10.0, COLOUR, 40.0, FURTHER),
+        (RIM, 10.0, LIGHTNESS, 1.0, "there is a bright rim around the edit"),
+        (RIM, 10.0, LIGHTNESS, 4.0, "the fill is 4.0 L* lighter"),
+        (HUE, 9.0, COLOUR, 3.0, "colours of the fill turned by 9.0°"),
+        (HUE, 0.9, COLOUR, 30.0, FURTHER),
+        (GHOST, 0.02, COLOUR, 1.0, "2 % of what was removed can still be seen"),
+        (GHOST, 0.02, COLOUR, 30.0, FURTHER),
+        (LIGHTNESS, 3.0, COLOUR, 3.0, "the fill is 3.0 L* lighter"),
+        (LIGHTNESS, 0.6, COLOUR, 30.0, FURTHER),
+    ],
 )
-def test_a_rim_is_not_named_where_the_whole_fill_changed(off: float, words: str) -> None:
-    """A rim of 10 levels explains about 4 ΔE00, and not 40."""
-    keys = [NumberKey("halo", "edit", "rim"), NumberKey("delta_e00", "edit", "mean")]
+def test_a_number_that_explains_too_little_of_a_change_is_not_named(
+    sign: NumberKey, value: float, beside: NumberKey, change: float, words: str
+) -> None:
+    """A rim of 10 levels explains about 4 ΔE00, and not 40; it is none where all of the edit is
+    lighter. Where red and blue change places, hues may turn by a degree on the mean.
+    """
     scene = Scene("logo", "1", "ns", "pairs", (0,), (0,), (0,))
     nothing, zeros = np.zeros(len(ASPECTS)), np.zeros(2)
-    moved, after = np.full(2, 10.0), np.array([10.0, off])
+    moved, after = np.full(2, 10.0), np.array([value, change])
     scored = Scored(
         scene, (0,), nothing, nothing, moved, zeros, after, zeros + 1, FILL, 5.0, answered=True
     )
-    assert describe([scored], numbers_of(keys), worse=True).words == words
+    assert describe([scored], numbers_of([sign, beside]), worse=True).words == words
 
 
 @pytest.mark.parametrize(
