@@ -27,6 +27,7 @@ from editproof.harness.gate.words import (
     place_of,
     rank_aspects,
 )
+from editproof.harness.metrics.core.visibility import WHOLE_JOD
 from editproof.harness.records.runs import Run
 from editproof.harness.records.verdicts import Evidence, Finding, Outcome
 from editproof.harness.records.vocabulary import ASPECTS, Aspect
@@ -104,13 +105,14 @@ class Cause:
         """Which share of what a viewer sees of the cause leads away from the right answer, -1 to 1;
         below 0: towards it.
 
-        No picture leads further than it is seen to differ: beside older errors, the distance to the
-        right answer may jump by more. Nothing is told of other samples that a stochastic model
-        drew, unless chance can't explain how far these lie from the right answer.
+        A step that nobody can see leads nowhere, and no picture leads further than it is seen to
+        differ: beside older errors, the distance to the right answer may jump by more. Nothing is
+        told of other samples that a stochastic model drew, unless chance can't explain how far
+        these lie from the right answer.
         """
-        seen = [one.weight * (one.jod or 0.0) for one in self.scored]
-        steps = [one.weight * (one.step or 0.0) for one in self.scored]
-        return float(np.clip(steps, np.negative(seen), seen).sum()) / max(sum(seen), 1e-9)
+        seen = np.array([one.weight * (one.jod or 0.0) for one in self.scored])
+        steps = np.array([one.weight * _visible_step(one) for one in self.scored])
+        return float(np.clip(steps, -seen, seen).sum() / max(seen.sum(), 1e-9))
 
     @property
     def loses_more(self) -> bool:
@@ -130,6 +132,12 @@ class Cause:
 def _jod_or_plain(scored: Scored) -> float:
     """JOD; where it is not known, as if it were plain to see."""
     return 1.0 if scored.jod is None else scored.jod
+
+
+def _visible_step(scored: Scored) -> float:
+    """How much further from the right answer a case is, JOD; 0 where nobody can see that."""
+    step = scored.step or 0.0
+    return step if abs(step) >= WHOLE_JOD else 0.0
 
 
 def _visibility_of_sides(scored: Scored) -> tuple[float, float]:

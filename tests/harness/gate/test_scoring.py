@@ -259,6 +259,17 @@ def test_no_picture_leads_further_away_than_it_is_seen_to_differ(tmp_path: Path)
     assert (verdict.outcome, verdict.exit_code) == (Outcome.IMPROVED, ExitCode.OK)
 
 
+def test_a_step_that_nobody_can_see_spoils_no_gain(tmp_path: Path) -> None:
+    """A picture of another lightness is visible, though ColorVideoVDP gives it .01 JOD, all of them
+    away from the right answer.
+    """
+    steps = {"all": Step(0.1, 0.11)}
+    difference = Difference(0.01, 0.01, shift=1.0, parts=VISIBLE.parts, steps=steps)
+    verdict = judged(tmp_path, {"colour": 5.0}, difference=difference)
+    assert difference.visible
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.IMPROVED, ExitCode.OK)
+
+
 def test_a_trade_that_lost_no_aspect_says_what_a_viewer_sees(tmp_path: Path) -> None:
     """Every number is better, and the picture looks further from the right answer."""
     steps = {"all": Step(0.1, 0.4)}
