@@ -130,11 +130,13 @@ def find_dead_seeds(
     A scene does not count where nobody sees that its accepted pictures differ, or where the one
     picture lies plainly nearer to the right answer: then there is nothing left to try.
     """
-    alike: dict[tuple[str, int], list[Scene]] = {}
+    by_group: dict[tuple[str, str], list[Scene]] = {}
     for scene in pairing.scenes:
-        if is_stochastic(baseline, scene.model) and is_stochastic(run, scene.model):
-            key = (scene.model, apart(scene.family, scene.model))
-            alike.setdefault(key, []).append(scene)
+        by_group.setdefault((scene.family, scene.model), []).append(scene)
+    alike: dict[tuple[str, int], list[Scene]] = {}
+    for (family, model), own in by_group.items():
+        if is_stochastic(baseline, model) and is_stochastic(run, model):
+            alike.setdefault((model, apart(family, model)), []).extend(own)
     for (model, _), scenes in alike.items():
         stuck = [
             scene
