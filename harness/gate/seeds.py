@@ -198,12 +198,15 @@ def _score_moved(
 
 
 def _is_small(scene: Scene, looks: Looks, column: int) -> bool:
-    """Whether a single picture is hardly further from the right answer than the accepted ones, and
-    hardly more visible than seeds: one picture in many happens to have an odd number.
+    """Whether a single picture is hardly seen to differ from the accepted one; or hardly more than
+    seeds do, and lies hardly further from the right answer. One picture in many happens to have an
+    odd number.
     """
     difference = looks.find_difference(column)
     beyond = _measure_beyond_seeds(scene, looks, [column])
-    return bool(difference and difference.steps) and beyond is not None and beyond < LARGE_JOD
+    if difference is None or not difference.steps or beyond is None:
+        return False
+    return min(difference.jod, beyond) < LARGE_JOD
 
 
 def _score_sample(
