@@ -211,6 +211,19 @@ def test_one_dead_picture_of_three_is_found(tmp_path: Path) -> None:
     assert the_finding(verdict).cases == ("id2-11",)
 
 
+@pytest.mark.parametrize(("jod", "code"), [(0.4, ExitCode.OK), (0.6, ExitCode.REGRESSION)])
+def test_one_odd_number_is_no_dead_picture(tmp_path: Path, jod: float, code: ExitCode) -> None:
+    """Far from the right answer, where it differs, but hardly seen to differ from the accepted
+    picture.
+    """
+    look_alike(tmp_path)
+    odd = Difference(0.1, jod, parts=VISIBLE.parts, steps={"all": Step(0.1, 0.9)})
+    see(tmp_path, "a21", "b21", odd)
+    worse = ((0.0,) * 3, (0.0, 30.0, 0.0), *((0.0,) * 3,) * 4)
+    verdict = judge_beside(sampled(1, worse, folder=tmp_path), sampled(0))
+    assert verdict.exit_code is code
+
+
 def test_a_dead_picture_does_not_hide_in_its_own_spread() -> None:
     """Its noise is that of the scene's other pictures; a picture as far off as the others is
     none.
