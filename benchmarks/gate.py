@@ -81,14 +81,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(_row(size, Path(folder)))
             sys.stdout.write(rows[-1] + "\n")
-    about = (
-        "The gate judges a run against a baseline of the same size, on one core, start-up included."
-        " A case has all the numbers of a night, drawn at random. A tenth of the pictures changed"
-        " visibly, and the run says how visibly. The run folder has tables and no journal: the gate"
-        " reads no journal if the tables are up to date. Other processes shared the machine's two"
-        " cores, so processor time is what an idle machine takes. `python -m benchmarks.gate`"
-        " measures it."
-    )
+    about = [
+        "The gate judges a run against one of the same size, on one core, start-up included.",
+        "A case has all the numbers of a night, drawn at random.",
+        "A tenth of the pictures changed visibly, and the run says how visibly.",
+        "The run folder has tables and no journal, which is not read if they are up to date.",
+        "Processor time is what an idle machine takes.",
+        "`python -m benchmarks.gate` measures it.",
+    ]
     heading = (
         "| cases | numbers | findings | processor time, s | wall time, s | may take, s | peak"
         " memory, GiB | may take |"
@@ -96,7 +96,7 @@ def main() -> None:
     lines = [
         "# What the gate takes",
         "",
-        about,
+        *about,
         "",
         heading,
         "|---:|---:|---:|---:|---:|---:|---:|---:|",

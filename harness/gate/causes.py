@@ -94,7 +94,7 @@ class Cause:
         if lost > PLAIN * won:
             return Outcome.REGRESSED
         if won > PLAIN * lost:
-            spoilt = self.away >= PLAIN_WAY or self._worst_seen(-1) > self._worst_seen(1)
+            spoilt = self.leads_away or self._worst_seen(-1) > self._worst_seen(1)
             return Outcome.TRADED if spoilt else Outcome.IMPROVED
         if abs(self.away) < PLAIN_WAY:
             return Outcome.TRADED
@@ -113,6 +113,11 @@ class Cause:
         seen = np.array([one.weight * (one.jod or 0.0) for one in self.scored])
         steps = np.array([one.weight * _visible_step(one) for one in self.scored])
         return float(np.clip(steps, -seen, seen).sum() / max(seen.sum(), 1e-9))
+
+    @property
+    def leads_away(self) -> bool:
+        """Whether a viewer plainly sees it lead away from the right answer."""
+        return self.away >= PLAIN_WAY
 
     @property
     def loses_more(self) -> bool:
@@ -227,7 +232,7 @@ def make_finding(run: Run, cause: Cause, numbers: Numbers, fail_on: Sequence[str
         checks=sum(int((one.moved != 0).sum()) for one in cause.scored),
         fails=outcome.value in fail_on and (outcome is not Outcome.TRADED or cause.loses_more),
     )
-    unnamed = AS_A_WHOLE if cause.away >= PLAIN_WAY else "little"
+    unnamed = AS_A_WHOLE if cause.leads_away else "little"
     return replace(finding, text=_write_sentence(run, finding, unnamed))
 
 
@@ -251,7 +256,7 @@ def _describe_sides(cause: Cause, numbers: Numbers) -> _Sides:
     traded = outcome is Outcome.TRADED
     leading = _find_leading(cause, outcome, lost if worse else won)
     told = describe(leading, numbers, worse=worse, apart=won if traded else ())
-    if traded and told.row < 0 and not lost and cause.away >= PLAIN_WAY:
+    if traded and told.row < 0 and not lost and cause.leads_away:
         subject, _ = place_of(told.scored.difference)
         told = told._replace(words=f"{subject} looks further from what belongs there")
     if worse and told.row >= 0 and (named := ASPECTS[numbers.aspects[told.row]]) not in lost:

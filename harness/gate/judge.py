@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from editproof.harness.gate import cost, endings, numbers, seeds, validity, words
+from editproof.harness.gate import cost, endings, numbers, seeds, signs, validity
 from editproof.harness.gate.causes import (
     PLAIN,
     Cause,
@@ -249,7 +249,7 @@ def _score_scenes(
         return [], [], None
     keys = numbers.list_keys(run, baseline.run, noise)
     alike = numbers.find_comparable(run, baseline.run)
-    told = tuple(key for key in words.list_extra_keys() if key.metric in alike)
+    told = tuple(key for key in signs.list_extra_keys() if key.metric in alike)
     read = numbers.read(
         run,
         (baseline.run, *baseline.also),

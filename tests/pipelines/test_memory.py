@@ -80,6 +80,7 @@ def plain(edit: Edit) -> Step:
 @pytest.mark.parametrize("wrong", [float("nan"), "many"])
 def test_a_peak_that_is_no_number_is_refused(wrong: object) -> None:
     image = np.zeros((4, 4, 3), np.float32)
-    result = EditResult(image, stages=(StageTrace("a", 0.1, peak_mb=wrong),))  # type: ignore[arg-type]
+    trace = StageTrace("a", 0.1, peak_mb=wrong)  # type: ignore[arg-type]
+    result = EditResult(image, stages=(trace,))
     with pytest.raises(ContractError, match="stage 'a' has peak_mb"):
         check_result(EditRequest(image), result)

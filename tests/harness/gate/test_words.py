@@ -9,14 +9,8 @@ import pytest
 
 from editproof.harness.gate.numbers import Numbers
 from editproof.harness.gate.scoring import Scored
-from editproof.harness.gate.words import (
-    SIGNS,
-    Sign,
-    describe,
-    describe_visibility,
-    list_extra_keys,
-    place_of,
-)
+from editproof.harness.gate.signs import SIGNS, Sign, list_extra_keys
+from editproof.harness.gate.words import describe, describe_visibility, place_of
 from editproof.harness.metrics.core.visibility import Difference
 from editproof.harness.records.number_grid import NumberKey
 from editproof.harness.records.pairing import Scene
